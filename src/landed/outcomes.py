@@ -1,0 +1,418 @@
+"""The truth table: from one look at a cluster to what it says about each commit. No I/O, no clock.
+
+A Kustomization gives at most two observations: what it is doing, and that it has yet to come to the newest revision of
+its source. The rules follow from what kustomize-controller writes and when
+(https://fluxcd.io/flux/components/kustomize/kustomizations/#kustomization-status):
+
+- ``Ready`` becomes Unknown at the start of *every* run, also of one that repeats what was applied long ago.
+- ``lastAttemptedRevision`` is written only once the artifact has been fetched and the path found in it, so until then,
+  and after ArtifactFailed, it still names an earlier and innocent commit.
+- ``observedGeneration`` of the status follows only on success and on terminal errors; a failure is judged by the
+  generation of its own condition.
+- Branches that never start a run leave the ``Reconciling`` condition of an earlier one in place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from msgspec import structs
+
+from landed.model import (
+    Cluster,
+    Condition,
+    HelmRelease,
+    Kustomization,
+    Look,
+    ObjectRef,
+    Observation,
+    Outcome,
+    Repository,
+    Snapshot,
+    Source,
+    State,
+)
+from landed.revision import attempt, commit, dependency, repository
+
+#: Seconds that a failure which passes by itself (source-controller restarting) may last before it is believed.
+GRACE = 60
+
+#: ArtifactFailed before a run has begun: nothing was tried, and the controller looks again in 30 seconds.
+_BEFORE_A_RUN = ("source artifact not found", "source is not ready", "unable to get source")
+_NOT_FOUND = '.source.toolkit.fluxcd.io "'
+
+SOURCE_KINDS = frozenset({"GitRepository", "OCIRepository", "Bucket", "ExternalArtifact"})
+
+#: What makes two Kustomizations wait for the same commits: repository, artifact URL where it is not Git, reference.
+_Line = tuple[Repository | None, str, str]
+
+#: A HelmRelease with one of these waits for something else: for as long as it takes, or as long as the grace.
+_HELM_WAITS = frozenset({"DependencyNotReady", "Progressing"})
+_HELM_PASSES = frozenset({"SourceNotReady", "ArtifactFailed"})
+
+
+def judge(
+    cluster: Cluster,
+    *,
+    now: int,
+    grace: int = GRACE,
+    passing: Collection[ObjectRef] = frozenset(),
+    repositories: Collection[Repository] = frozenset(),
+) -> Look:
+    """What ``cluster`` says about each commit.
+
+    ``passing`` names the objects that already showed a failure of the passing kind at an earlier look;
+    ``repositories`` limits the answer to these (default: all). Pure: ``now`` is in epoch seconds.
+    """
+    view = _View(cluster, now, grace, passing)
+    said = [o for k in cluster.kustomizations for o in view.kustomization(k)]
+    followers = Counter(view.follows[about] for about in {o.about for o in said if o.commit})
+    said += [o for release in cluster.helm_releases for o in view.helm_release(release)]
+    said += [o for source in cluster.sources.values() for o in _source(source)]
+    wanted = frozenset(repositories)
+    if wanted:
+        said = [o for o in said if o.repository in wanted]
+    failing = {o.about for o in said if o.about.kind in SOURCE_KINDS}
+    return Look(
+        cluster.name,
+        outcomes=_outcomes(cluster.name, said, view.follows, followers),
+        silent=tuple(sorted((o for o in said if not o.commit), key=lambda o: o.about)),
+        healthy=tuple(sorted(s.ref for s in cluster.sources.values() if s.ref not in failing and _fetches(s))),
+        warnings=cluster.warnings,
+        seen=cluster.seen,
+    )
+
+
+def _outcomes(
+    cluster: str,
+    observations: Iterable[Observation],
+    follows: Mapping[ObjectRef, _Line],
+    followers: Mapping[_Line, int],
+) -> tuple[Outcome, ...]:
+    groups: dict[tuple[Repository, str], list[Observation]] = defaultdict(list)
+    for observation in observations:
+        if observation.commit and observation.repository is not None:
+            groups[observation.repository, observation.commit].append(observation)
+    found = []
+    for (repo, commit_), group in groups.items():
+        here = Counter(follows[o.about] for o in group if o.about in follows)
+        whole = all(followers[line] == number for line, number in here.items())
+        ordered = tuple(sorted(group, key=lambda o: o.about))
+        found.append(Outcome(cluster, repo, commit_, ordered, whole))
+    # What came and went is told before what is current, in the order in which it happened.
+    return tuple(sorted(found, key=lambda o: (not o.past, _when(o), o.repository, o.commit)))
+
+
+def _when(outcome: Outcome) -> int:
+    return max(o.since for o in outcome.observations) if outcome.past else 0
+
+
+class _View:
+    """A cluster with what must be looked up in it more than once."""
+
+    def __init__(self, cluster: Cluster, now: int, grace: int, passing: Collection[ObjectRef]) -> None:
+        self._now = now
+        self._grace = grace
+        self._passing = passing
+        self._sources = cluster.sources
+        self._repositories = {ref: _repository(source) for ref, source in cluster.sources.items()}
+        self._newest = _newest(cluster.sources.values())
+        self._applied_by = {k.ref: k for k in cluster.kustomizations} if cluster.helm_releases else {}
+        self._commits: dict[tuple[str, str, str], str] = {}
+        self._lines = {ref: self._line(source) for ref, source in cluster.sources.items()}
+        self.follows = {k.ref: self._lines[k.source] for k in cluster.kustomizations if k.source in self._lines}
+
+    def _line(self, source: Source) -> _Line:
+        artifact = "" if source.ref.kind == "GitRepository" else source.url or str(source.ref)
+        return (self._repositories[source.ref], artifact, source.pointer)
+
+    # ── Kustomizations ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def kustomization(self, k: Kustomization) -> Iterator[Observation]:
+        """At most two observations on the present, and one for each commit that came and went."""
+        ready = k.ready
+        if k.deleting or k.suspended or ready is None:
+            yield self._silent(k)
+            return
+        first = self._present(k, ready)
+        if first is None:
+            return
+        yield first
+        if (behind := self._behind(k, first)) is not None:
+            yield behind
+        if k.history:
+            yield from self._gone(k, {first.commit, behind.commit if behind else ""})
+
+    def _silent(self, k: Kustomization) -> Observation:
+        if k.deleting:
+            return self._say(k, State.DELETING, reason="Deleting", message="Being deleted")
+        if not k.suspended:
+            return self._say(k, State.NEW, reason="New", message="Not seen by kustomize-controller yet")
+        source = self._sources.get(k.source)
+        held = source is not None and source.revision and k.applied and source.revision != k.applied
+        news = f"Suspended; {source.revision} is waiting" if source and held else "Suspended"
+        return self._say(k, State.SUSPENDED, reason="Suspended", message=news)
+
+    def _present(self, k: Kustomization, ready: Condition) -> Observation | None:
+        """The row of the table for a Kustomization that is neither suspended, new nor being deleted."""
+        judged = ready.generation or k.observed_generation
+        if ready.status == "True":
+            whole = judged == k.generation == k.observed_generation
+            if whole and (not k.attempted or k.attempted == k.applied):
+                return self._applied(k, State.SUCCESS, ready)
+            return self._keep(k, "SpecChanged", "The spec has changed since; not reconciled yet")
+        if ready.status == "False" and (judged == k.generation or not ready.generation):
+            return self._failed(k, ready)
+        if ready.status == "False":
+            return self._keep(k, "SpecChanged", "The spec has changed since the failure; not reconciled yet")
+        return self._running(k, ready)
+
+    def _running(self, k: Kustomization, ready: Condition) -> Observation:
+        phase, revision = attempt(k.reconciling.message) if k.reconciling else ("", "")
+        revision = revision or k.attempted
+        if revision and revision == k.applied:
+            return self._keep(k, "Progressing", "Reconciling again what was applied before")
+        doing = f"Reconciling: {phase}" if phase else "Reconciling"
+        return self._on(k, revision, State.PENDING, "Progressing", doing, ready.since)
+
+    def _failed(self, k: Kustomization, ready: Condition) -> Observation:
+        reason, message = ready.reason, ready.message
+        if k.stalled and k.stalled.status == "True" and k.stalled.reason == reason:
+            return self._at_source(k, State.FAILURE, ready)
+        if reason == "DependencyNotReady":
+            waits = dependency(message)
+            ref = ObjectRef("Kustomization", *waits) if waits else None
+            return structs.replace(self._at_source(k, State.PENDING, ready), waits_for=ref)
+        if reason == "HealthCheckCanceled":
+            return self._on(k, k.attempted, State.PENDING, reason, message, ready.since)
+        if reason == "ArtifactFailed":
+            return self._artifact_failed(k, ready)
+        if reason == "Progressing":
+            return self._running(k, ready)
+        if reason in _AT_SOURCE:
+            return self._at_source(k, State.FAILURE, ready)
+        return self._on(k, k.attempted, State.FAILURE, reason, message, ready.since)
+
+    def _artifact_failed(self, k: Kustomization, ready: Condition) -> Observation:
+        phase, revision = attempt(k.reconciling.message) if k.reconciling else ("", "")
+        if phase == "fetching" and not _before_a_run(ready.message):
+            return self._on(k, revision, State.FAILURE, ready.reason, ready.message, ready.since)
+        believed = k.ref in self._passing or self._now - ready.since >= self._grace
+        return self._at_source(k, State.FAILURE if believed else State.PENDING, ready)
+
+    def _behind(self, k: Kustomization, first: Observation) -> Observation | None:
+        """Pending on the newest revision there is, unless that is what ``first`` speaks of.
+
+        Sources that follow the same branch of the same repository bring the same commits sooner or later: the newest
+        of them counts for all, or a commit would look applied everywhere while some have yet to fetch it.
+        """
+        source = self._sources.get(k.source)
+        if source is None:
+            return None
+        ahead = self._newest.get(k.source, source)
+        new = self._commit(ahead.ref.kind, ahead.revision, ahead.origin_revision)
+        if not new or new == first.commit or (first.revision == ahead.revision and first.commit):
+            return None
+        message = "Fetched, waiting for reconciliation" if ahead is source else f"Waiting for {source.ref} to fetch it"
+        return self._say(k, State.PENDING, new, ahead.revision, "Progressing", message, since=ahead.updated)
+
+    def _gone(self, k: Kustomization, spoken: Collection[str]) -> Iterator[Observation]:
+        """Results of commits that came and went between two looks, each commit's newest, oldest commit first."""
+        newest: dict[str, tuple[str, Snapshot]] = {}
+        for snapshot in k.history:  # newest first
+            hash_ = self._commit(k.source.kind, snapshot.revision, snapshot.origin_revision)
+            if hash_ and hash_ not in spoken:
+                newest.setdefault(hash_, (hash_, snapshot))
+        for hash_, snapshot in sorted(newest.values(), key=lambda pair: pair[1].at):
+            state = State.SUCCESS if snapshot.status == "ReconciliationSucceeded" else State.FAILURE
+            said = self._say(k, state, hash_, snapshot.revision, snapshot.status, since=snapshot.at)
+            yield structs.replace(said, past=True, duration=snapshot.duration)
+
+    # ── which commit ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _commit(self, kind: str, revision: str, origin: str) -> str:
+        """The commit behind a revision, worked out once for the many objects that share it."""
+        key = (kind, revision, origin)
+        if (known := self._commits.get(key)) is None:
+            known = (origin and commit(origin, "origin")) or commit(revision, kind)
+            self._commits[key] = known
+        return known
+
+    def _applied(self, k: Kustomization, state: State, ready: Condition) -> Observation:
+        hash_ = self._commit(k.source.kind, k.applied, k.applied_origin)
+        took = next((s.duration for s in k.history if s.revision == k.applied), "")
+        return self._say(k, state, hash_, k.applied, ready.reason, "", since=ready.since, duration=took)
+
+    def _keep(self, k: Kustomization, reason: str, message: str) -> Observation:
+        hash_ = self._commit(k.source.kind, k.applied, k.applied_origin)
+        return self._say(k, State.PENDING, hash_, k.applied, reason, message, keeps=True)
+
+    def _on(self, k: Kustomization, revision: str, state: State, reason: str, message: str, since: int) -> Observation:
+        """An observation on a revision that a run has named. There is no origin revision of an attempt in the status:
+        the source's, or the applied one, serves where it belongs to the very same revision.
+        """
+        source = self._sources.get(k.source)
+        if source is not None and source.revision == revision:
+            origin = source.origin_revision
+        elif k.applied == revision:
+            origin = k.applied_origin
+        else:
+            origin = next((s.origin_revision for s in k.history if s.revision == revision), "")
+        hash_ = self._commit(k.source.kind, revision, origin)
+        return self._say(k, state, hash_, revision, reason, message, since=since)
+
+    def _at_source(self, k: Kustomization, state: State, ready: Condition) -> Observation:
+        """An observation on what the source holds: nothing in the Kustomization names the revision."""
+        source = self._sources.get(k.source)
+        revision, origin = (source.revision, source.origin_revision) if source else ("", "")
+        hash_ = self._commit(k.source.kind, revision, origin)
+        return self._say(k, state, hash_, revision, ready.reason, ready.message, since=ready.since)
+
+    def _say(
+        self,
+        k: Kustomization,
+        state: State,
+        hash_: str = "",
+        revision: str = "",
+        reason: str = "",
+        message: str = "",
+        *,
+        keeps: bool = False,
+        since: int = 0,
+        duration: str = "",
+    ) -> Observation:
+        repo = self._repositories.get(k.source)
+        return Observation(
+            k.ref,
+            state,
+            repo,
+            hash_ if repo is not None else "",
+            reason,
+            message,
+            keeps=keeps,
+            since=since,
+            duration=duration,
+            revision=revision,
+            uid=k.uid,
+        )
+
+    # ── HelmReleases ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def helm_release(self, release: HelmRelease) -> Iterator[Observation]:
+        """One observation, on the commit of the Kustomization that applied the release; none where that is unclear."""
+        owner = self._applied_by.get(release.owner) if release.owner else None
+        if owner is None or owner.suspended or owner.deleting:
+            return
+        repo = self._repositories.get(owner.source)
+        revision, origin = _in_the_cluster(owner)
+        hash_ = self._commit(owner.source.kind, revision, origin) if repo is not None else ""
+        state, reason, message, since = _helm_state(release, self._now - self._grace)
+        if not hash_ and state is not State.FAILURE:
+            return
+        silent = state not in (State.SUCCESS, State.FAILURE, State.PENDING)
+        yield Observation(
+            release.ref,
+            state,
+            repo,
+            "" if silent else hash_,
+            reason,
+            message,
+            since=since,
+            revision=revision,
+        )
+
+
+_AT_SOURCE = frozenset({"AccessDenied", "DirectoryCreationFailed", "FeatureGateDisabled", "InvalidCELExpression"})
+
+
+def _before_a_run(message: str) -> bool:
+    said = message.lower()
+    return said.startswith(_BEFORE_A_RUN) or (_NOT_FOUND in said and said.endswith("not found"))
+
+
+def _repository(source: Source) -> Repository | None:
+    return repository(source.url if source.ref.kind == "GitRepository" else source.origin_url)
+
+
+def _newest(sources: Iterable[Source]) -> Mapping[ObjectRef, Source]:
+    """For each GitRepository that lags behind another one of the same URL and reference: that other one."""
+    groups: dict[tuple[Repository | None, str], list[Source]] = defaultdict(list)
+    for source in sources:
+        if source.ref.kind == "GitRepository" and source.revision and not (source.deleting or source.suspended):
+            groups[_repository(source), source.pointer].append(source)
+    ahead = {}
+    for group in groups.values():
+        if len(group) > 1:
+            newest = max(group, key=lambda s: (s.updated, s.ref))
+            ahead.update({s.ref: newest for s in group if s.revision != newest.revision and s.updated < newest.updated})
+    return ahead
+
+
+def _in_the_cluster(k: Kustomization) -> tuple[str, str]:
+    """The revision whose manifests stand in the cluster, and its origin; empty while an apply is under way or torn."""
+    ready = k.ready
+    if ready is None:
+        return "", ""
+    phase, revision = attempt(k.reconciling.message) if k.reconciling else ("", "")
+    if ready.status == "Unknown" and phase == "health checks":
+        return revision, k.applied_origin if revision == k.applied else ""
+    if ready.status == "Unknown" and phase == "applying" and revision != k.applied:
+        return "", ""
+    if ready.status == "False" and ready.reason in (
+        "HealthCheckFailed",
+        "HealthCheckCanceled",
+        "PruneFailed",
+    ):
+        return k.attempted, k.applied_origin if k.attempted == k.applied else ""
+    if ready.status == "False" and ready.reason == "ReconciliationFailed" and k.attempted != k.applied:
+        return "", ""
+    return k.applied, k.applied_origin
+
+
+def _helm_state(release: HelmRelease, patience: int) -> tuple[State, str, str, int]:
+    """State, reason, message and since when of a HelmRelease. A passing trouble is believed if it is older than
+    ``patience`` (https://fluxcd.io/flux/components/helm/helmreleases/#conditions).
+    """
+    ready = release.ready
+    if release.deleting:
+        return State.DELETING, "Deleting", "Being deleted", 0
+    if release.suspended:
+        return State.SUSPENDED, "Suspended", "Suspended", 0
+    if ready is None:
+        return State.PENDING, "New", "Not seen by helm-controller yet", 0
+    if (ready.generation or release.observed_generation) != release.generation:
+        return State.PENDING, "Progressing", "The spec has changed since; not reconciled yet", ready.since
+    if ready.status == "True":
+        return State.SUCCESS, ready.reason, ready.message, ready.since
+    stalled = release.stalled is not None and release.stalled.status == "True"
+    waits = ready.reason in _HELM_WAITS or (ready.reason in _HELM_PASSES and ready.since > patience)
+    if ready.status == "False" and (stalled or not waits):
+        return State.FAILURE, ready.reason, ready.message, ready.since
+    return State.PENDING, ready.reason, ready.message, ready.since
+
+
+def _source(source: Source) -> Iterator[Observation]:
+    """A source that cannot fetch: which commit it misses, nobody knows."""
+    trouble = _trouble(source)
+    if trouble is not None:
+        yield Observation(
+            source.ref,
+            State.FAILURE,
+            _repository(source),
+            reason=trouble.reason,
+            message=trouble.message,
+            since=trouble.since,
+        )
+
+
+def _trouble(source: Source) -> Condition | None:
+    if source.suspended or source.deleting:
+        return None
+    if source.fetch_failed is not None and source.fetch_failed.status == "True":
+        return source.fetch_failed
+    return source.ready if source.ready is not None and source.ready.status == "False" else None
+
+
+def _fetches(source: Source) -> bool:
+    return not source.suspended and source.ready is not None and source.ready.status == "True"

@@ -1,0 +1,253 @@
+"""Sentences for people, and what it takes to put a stranger's text into them. No I/O.
+
+Everything that comes from a cluster or a commit is hostile: it may be long, hold control characters, or try to look
+like something we said. ``clean`` and ``cut`` come before any service's own escaping.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from landed.model import Event, InvolvedObject, Observation, Outcome, Repository, State, Story
+from landed.revision import short
+
+#: Control characters (all but the newline), zero-width characters, and everything that turns the writing direction.
+_UNSEEN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+)
+_BREAKS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
+_SPACES = re.compile(r"[ \t\xa0]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_DURATION = re.compile(r"\b\d+(?:\.\d+)?(?:h|ms|m|s|µs|us|ns)(?:\d+(?:\.\d+)?(?:ms|m|s))*\b")
+_SCRATCH = re.compile(r"/tmp/[\w.-]+?-?\d{4,}(?=/|\b)")  # noqa: S108 — a path in Flux's messages, not ours
+_SCRATCH_PREFIX = re.compile(r"stat /tmp/[\w.-]+?-?\d{4,}/")
+
+
+def clean(text: str) -> str:
+    """``text`` without control and direction characters; line breaks become newlines, blanks single."""
+    return _SPACES.sub(" ", _UNSEEN.sub("", _BREAKS.sub("\n", text.replace("\t", " ")))).strip()
+
+
+def first_line(text: str) -> str:
+    """The first line of ``text`` that says anything, cleaned."""
+    return next((line.strip() for line in clean(text).split("\n") if line.strip()), "")
+
+
+def cut(text: str, limit: int) -> str:
+    """``text``, or as many whole words of it as fit into ``limit`` characters together with an ellipsis."""
+    if len(text) <= limit:
+        return text
+    kept = text[: limit - 1]
+    at_word = kept.rsplit(" ", 1)[0]
+    return (at_word if len(at_word) > limit // 2 else kept).rstrip(" ,;:([") + "…"
+
+
+def essence(text: str) -> str:
+    """``text`` without what differs from run to run: durations and scratch folders."""
+    return _DURATION.sub("…", _SCRATCH.sub("…", clean(text)))
+
+
+def words(reason: str) -> str:
+    """``HealthCheckFailed`` as ``Health check failed``; what is written in capitals stays so."""
+    parts = _CAMEL.split(clean(reason))
+    spelt = [part if part.isupper() and len(part) > 1 else part.lower() for part in parts]
+    return " ".join([spelt[0][:1].upper() + spelt[0][1:], *spelt[1:]])
+
+
+def age(seconds: int) -> str:
+    """A length of time as people say it, to two units: ``45s``, ``12m``, ``3h 5m``, ``2d 4h``."""
+    seconds = max(0, seconds)
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m"
+    if seconds < 86400:
+        hours, minutes = divmod(seconds // 60, 60)
+        return f"{hours}h {minutes}m" if minutes else f"{hours}h"
+    days, hours = divmod(seconds // 3600, 24)
+    return f"{days}d {hours}h" if hours else f"{days}d"
+
+
+def duration(text: str) -> str:
+    """Flux's ``13.118402s`` or ``2m1.331s`` without the false precision: ``13.1s``, ``2m1s``."""
+    whole, dot, rest = text.partition(".")
+    if not dot or not rest.endswith("s") or rest.endswith(("ms", "µs", "ns")):
+        return text
+    return f"{whole}.{rest[0]}s" if "m" not in whole and "h" not in whole else f"{whole}s"
+
+
+def name(observation: Observation) -> str:
+    """The object as messages call it: ``apps/web``, other kinds than Kustomization spelt out."""
+    about = observation.about
+    plain = f"{about.namespace}/{about.name}"
+    return plain if about.kind == "Kustomization" else f"{about.kind} {plain}"
+
+
+def _trouble(observation: Observation) -> str:
+    said = first_line(_SCRATCH_PREFIX.sub("", observation.message))
+    what = words(observation.reason)
+    if not said:
+        return what
+    if said.lower().startswith(what.lower()):
+        return said[:1].upper() + said[1:]
+    return f"{what}: {said}"
+
+
+def _waiting(observation: Observation) -> str:
+    if observation.waits_for:
+        return f"Waiting for {observation.waits_for.namespace}/{observation.waits_for.name}"
+    return first_line(observation.message) or words(observation.reason)
+
+
+def say(observation: Observation, limit: int = 140) -> str:
+    """One observation as one line of at most ``limit`` characters, to be read beside its state."""
+    if observation.state is State.SUCCESS:
+        took = f" in {duration(observation.duration)}" if observation.duration else ""
+        return cut(f"Applied {short(observation.revision or observation.commit)}{took}", limit)
+    if observation.state is State.FAILURE:
+        return cut(_trouble(observation), limit)
+    return cut(_waiting(observation), limit)
+
+
+def _count(number: int, one: str) -> str:
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
+def _names(observations: Iterable[Observation], most: int = 3) -> str:
+    listed = [name(observation) for observation in observations]
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
+
+
+def summary(outcome: Outcome, limit: int = 140) -> str:
+    """A whole outcome as one line: what is live, what failed, what is waited for."""
+    by = {state: [o for o in outcome.observations if o.state is state] for state in State}
+    total = len(outcome.observations)
+    live = len(by[State.SUCCESS])
+    if outcome.state is State.SUCCESS:
+        return cut(_count(total, "object") + " live", limit)
+    if outcome.state is State.FAILURE:
+        failed = by[State.FAILURE]
+        if total == 1:
+            return say(failed[0], limit)
+        return cut(f"{len(failed)} of {total} failed: {_names(failed)}", limit)
+    if total == 1:
+        return say(outcome.observations[0], limit)
+    return cut(f"{live} of {total} live, waiting for {_names(by[State.PENDING])}", limit)
+
+
+def headline(outcome: Outcome) -> str:
+    """Which commit, where, and how it stands: ``acme/fleet main@6dcd4ce2 is live on prod``."""
+    if not outcome.commit:
+        first = outcome.observations[0]
+        how = "works again" if first.state is State.SUCCESS else "is failing"
+        return f"{first.about} {how} on {outcome.cluster}"
+    revision = next((o.revision for o in outcome.observations if o.revision), "") or outcome.commit
+    stands = {State.SUCCESS: "is live on", State.FAILURE: "failed on", State.PENDING: "is on its way to"}
+    return f"{outcome.repository.path} {short(revision)} {stands[outcome.state]} {outcome.cluster}"
+
+
+def title(story: Story) -> str:
+    """The headline of a message about ``story``, as plain text."""
+    text = headline(story.outcome)
+    if story.rolled_back_from:
+        text += f", rolled back from {story.rolled_back_from[:8]}"
+    return clean(text).replace("\n", " ")
+
+
+def lines(story: Story) -> tuple[str, ...]:
+    """What a message says below its title, most important first: recovery, failures, who waits, what to run next."""
+    outcome = story.outcome
+    failed = [o for o in outcome.observations if o.state is State.FAILURE]
+    waiting = [o for o in outcome.observations if o.state is State.PENDING]
+    live = [o for o in outcome.observations if o.state is State.SUCCESS]
+    text = []
+    if story.broken_for:
+        text.append(f"Recovered: it was broken for {age(story.broken_for)}.")
+    text += [f"{name(o)}: {say(o, 400)}" for o in failed]
+    if failed and waiting:
+        text.append(f"{_count(len(waiting), 'object')} waiting: {_names(waiting, 5)}")
+    if outcome.state is State.SUCCESS and outcome.commit:
+        text += [f"{name(o)}: {say(o, 200)}" for o in live[:5]]
+        text += [f"… and {len(live) - 5} more"] if len(live) > 5 else []
+    if failed:
+        text.append(f"Look further: {next_command(failed[0])}")
+    return tuple(clean(line).replace("\n", " ") for line in text)
+
+
+def next_command(observation: Observation) -> str:
+    """The command that shows more about an object."""
+    about = observation.about
+    plural = {"Kustomization": "kustomization", "HelmRelease": "helmrelease"}
+    what = plural.get(about.kind, f"source {SOURCES.get(about.kind, about.kind.lower())}")
+    if about.kind in plural:
+        return f"flux -n {about.namespace} events --for {about.kind}/{about.name}"
+    return f"flux -n {about.namespace} get {what} {about.name}"
+
+
+#: https://fluxcd.io/flux/cmd/flux_get_sources/
+SOURCES = {"GitRepository": "git", "OCIRepository": "oci", "Bucket": "bucket", "ExternalArtifact": "external"}
+
+
+def commit_url(repository: Repository, commit: str) -> str:
+    """Where people look at a commit. The form that GitHub, GitLab, Gitea and Azure DevOps answer to."""
+    if not repository.host:
+        return ""
+    scheme = "http" if repository.host.startswith(("127.0.0.1", "localhost", "[::1]")) else "https"
+    plural = "commits" if repository.host == "bitbucket.org" else "commit"
+    return f"{scheme}://{repository.host}/{repository.path}/{plural}/{commit}"
+
+
+_CONTROLLERS = {
+    "Kustomization": ("kustomize.toolkit.fluxcd.io/v1", "kustomize-controller"),
+    "HelmRelease": ("helm.toolkit.fluxcd.io/v2", "helm-controller"),
+}
+_SOURCE_CONTROLLER = ("source.toolkit.fluxcd.io/v1", "source-controller")
+
+
+def rfc3339(seconds: int) -> str:
+    """Seconds since the epoch as Kubernetes writes times, ``2026-08-20T09:15:42Z``. No clock is read."""
+    days, rest = divmod(seconds, 86400)
+    # Days to a civil date, counting from 0000-03-01 so that leap days come last.
+    era, day = divmod(days + 719468, 146097)
+    year = (day - day // 1460 + day // 36524 - day // 146096) // 365
+    day -= 365 * year + year // 4 - year // 100
+    month = (5 * day + 2) // 153
+    date = day - (153 * month + 2) // 5 + 1
+    month += 3 if month < 10 else -9
+    year += era * 400 + (month <= 2)
+    return f"{year:04}-{month:02}-{date:02}T{rest // 3600:02}:{rest % 3600 // 60:02}:{rest % 60:02}Z"
+
+
+def event(cluster: str, observation: Observation) -> Event:
+    """The observation as Flux's own event object, with the cluster's name added to its metadata.
+
+    https://fluxcd.io/flux/components/notification/events/
+    """
+    api_version, controller = _CONTROLLERS.get(observation.about.kind, _SOURCE_CONTROLLER)
+    about = observation.about
+    metadata = {"cluster": cluster}
+    if observation.state is State.SUCCESS and about.kind == "Kustomization":
+        metadata["commit_status"] = "update"
+    if observation.commit and observation.commit not in observation.revision:
+        metadata["originRevision"] = f"sha1:{observation.commit}"
+    if observation.revision:
+        metadata["revision"] = observation.revision
+    return Event(
+        InvolvedObject(about.kind, about.namespace, about.name, observation.uid, api_version),
+        "error" if observation.state is State.FAILURE else "info",
+        rfc3339(observation.since),
+        _event_message(observation),
+        observation.reason,
+        metadata,
+        controller,
+    )
+
+
+def _event_message(observation: Observation) -> str:
+    """Flux's own wording where it has one; its limit is 39,000 characters."""
+    if observation.state is State.SUCCESS and observation.about.kind == "Kustomization":
+        took = f" in {observation.duration}" if observation.duration else ""
+        return f"Reconciliation finished{took}"
+    return observation.message[:39000]

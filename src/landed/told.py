@@ -1,0 +1,173 @@
+"""What earlier runs delivered, as a value: destination → line → entries, oldest first. No I/O.
+
+A *line* is what is told about, commit apart (``owner/name flux/prod/apps/web``), so that a rollback, which makes an
+earlier commit current again, can be told from a repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from msgspec import Struct
+
+from landed.model import RESULTS, Mark, State
+
+#: How many commits a line remembers, current ones apart.
+COMMITS_PER_LINE = 10
+
+
+class Entry(Struct, gc=False, omit_defaults=True, rename={"fingerprint": "is", "when": "at"}):
+    """What one destination acknowledged about one commit."""
+
+    commit: str
+    fingerprint: str
+    when: int
+    """When it was acknowledged, in our clock."""
+    handle: str = ""
+    """What the service needs to edit the message later."""
+    past: bool = False
+    """Another commit has been told on this line since, and this one was gone."""
+
+    @property
+    def state(self) -> str:
+        """``success``, ``failure`` or ``pending``."""
+        return self.fingerprint.partition(" ")[0]
+
+
+class Intent(Struct, frozen=True, array_like=True, gc=False, order=True):
+    """A delivery that was begun. One that survives its run may or may not have been carried out."""
+
+    destination: str
+    line: str
+    commit: str
+
+
+class Told(Struct):
+    """The ledger's content. Changed only through its methods."""
+
+    destinations: dict[str, dict[str, list[Entry]]] = {}
+    seen: dict[str, int] = {}
+    """Cluster → how far, in that cluster's clock, everything there was to tell has been delivered."""
+    begun: list[Intent] = []
+
+    def knows(self, destination: str) -> bool:
+        """Whether this destination was ever served: if not, old news is recorded and not told."""
+        return destination in self.destinations
+
+    def entry(self, destination: str, line: str, commit: str) -> Entry | None:
+        """What was acknowledged about ``commit`` on ``line``, if anything."""
+        for entry in self.destinations.get(destination, {}).get(line, ()):
+            if entry.commit == commit:
+                return entry
+        return None
+
+    def latest(self, destination: str, line: str) -> Entry | None:
+        """What was acknowledged last on ``line``, whatever the commit."""
+        entries = self.destinations.get(destination, {}).get(line)
+        return entries[-1] if entries else None
+
+    def serve(self, destination: str) -> bool:
+        """Remember that this destination exists. True if it was new."""
+        if destination in self.destinations:
+            return False
+        self.destinations[destination] = {}
+        return True
+
+    def record(self, destination: str, mark: Mark, when: int, *, handle: str = "") -> None:
+        """Take down an acknowledgement.
+
+        Any other commit than the ones that are current on this line becomes past as soon as a result is recorded, so
+        that coming back to it is news again.
+        """
+        lines = self.destinations.setdefault(destination, {})
+        entries = [entry for entry in lines.get(mark.line, ()) if entry.commit != mark.commit]
+        if not mark.fingerprint.startswith(State.PENDING):
+            for entry in entries:
+                entry.past = entry.past or entry.commit not in mark.current
+        gone = bool(mark.current) and mark.commit not in mark.current
+        entries.append(Entry(mark.commit, mark.fingerprint, when, handle, gone))
+        lines[mark.line] = _newest(entries, {mark.commit, *mark.current})
+
+    def begin(self, intents: Iterable[Intent]) -> None:
+        """Announce deliveries before they are made."""
+        self.begun = sorted(intents)
+
+    def settle(self) -> None:
+        """Every delivery announced is accounted for."""
+        self.begun = []
+
+    def count(self) -> int:
+        """How many acknowledgements are held."""
+        return sum(len(entries) for lines in self.destinations.values() for entries in lines.values())
+
+
+def _newest(entries: list[Entry], current: Collection[str]) -> list[Entry]:
+    """The newest ``COMMITS_PER_LINE`` entries; beyond that only current ones, or they would be news at every look."""
+    surplus = len(entries) - COMMITS_PER_LINE
+    if surplus <= 0:
+        return entries
+    kept = []
+    for entry in entries:
+        if surplus > 0 and entry.commit not in current:
+            surplus -= 1
+        else:
+            kept.append(entry)
+    return kept
+
+
+def merge(a: Told, b: Told) -> Told:
+    """What either of two ledgers knows, for when one was stored while the other was in use. Neither is changed.
+
+    Per destination, line and commit the newer acknowledgement stands. ``seen`` keeps the lower of two figures, for each
+    vouches for its own destinations only, and looking further back repeats nothing. What either has begun stays begun.
+    """
+    destinations: dict[str, dict[str, list[Entry]]] = {}
+    for destination in a.destinations | b.destinations:
+        ours, theirs = a.destinations.get(destination, {}), b.destinations.get(destination, {})
+        destinations[destination] = {line: _joined(ours.get(line, []), theirs.get(line, [])) for line in ours | theirs}
+    seen = {
+        cluster: min(a.seen.get(cluster, figure), b.seen.get(cluster, figure))
+        for cluster, figure in (a.seen | b.seen).items()
+    }
+    return Told(destinations, seen, sorted({*a.begun, *b.begun}))
+
+
+def _joined(a: list[Entry], b: list[Entry]) -> list[Entry]:
+    """Both lists in order of time, each commit once."""
+    if a == b:
+        return list(a)
+    newest: dict[str, tuple[tuple[int, bool, str, str], int, bool, Entry]] = {}
+    for entries in (a, b):
+        for place, entry in enumerate(entries, -len(entries)):
+            # Acknowledged in the same second, a result came after pending; and what is past in one view is past.
+            rank = (entry.when, entry.state in RESULTS, entry.fingerprint, entry.handle)
+            found = (rank, place, entry.past, entry)
+            newest[entry.commit] = max(found, newest.get(entry.commit, found), key=lambda x: x[:3])
+    in_order = sorted(newest.values(), key=lambda x: (x[0][0], x[1], x[3].commit))
+    return _newest([x[3] for x in in_order], {x[3].commit for x in in_order if not x[3].past})
+
+
+def prune(told: Told, most: int) -> Told:
+    """``told``, or a copy with at most ``most`` entries.
+
+    Entries that are past leave first, then older ones of commits a line still speaks of, the newest of a line last;
+    within each, oldest first. Destinations stay, even empty: they were served.
+    """
+    surplus = told.count() - max(0, most)
+    if surplus <= 0:
+        return told
+    ranked = sorted(
+        (place == len(entries) - 1, not entry.past, entry.when, destination, line, place)
+        for destination, lines in told.destinations.items()
+        for line, entries in lines.items()
+        for place, entry in enumerate(entries)
+    )
+    gone = {(destination, line, place) for *_, destination, line, place in ranked[:surplus]}
+    destinations: dict[str, dict[str, list[Entry]]] = {}
+    for destination, lines in told.destinations.items():
+        destinations[destination] = {}
+        for line, entries in lines.items():
+            kept = [entry for place, entry in enumerate(entries) if (destination, line, place) not in gone]
+            if kept:
+                destinations[destination][line] = kept
+    return Told(destinations, dict(told.seen), list(told.begun))

@@ -1,0 +1,524 @@
+"""The truth table, row by row, and what is easily read wrongly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+from values import (
+    FLEET,
+    LATEST_A,
+    LATEST_B,
+    MAIN_A,
+    MAIN_B,
+    MAIN_C,
+    NOW,
+    SOURCE,
+    A,
+    B,
+    C,
+    cluster,
+    git,
+    k,
+    phase,
+    ready,
+)
+
+from landed.model import Cluster, Condition, HelmRelease, Look, ObjectRef, Snapshot, Source, State
+from landed.outcomes import judge
+
+S, F, P = State.SUCCESS, State.FAILURE, State.PENDING
+
+FETCHING, BUILDING, APPLYING, CHECKING = (
+    "Fetching manifests",
+    "Building manifests",
+    "Detecting drift",
+    "Running health checks",
+)
+
+
+def look(it: Cluster, **settings: Any) -> Look:
+    return judge(it, now=NOW, **settings)
+
+
+def said(it: Cluster, **settings: Any) -> set[tuple[str, str, State]]:
+    """(name, commit, state) of all that is said of commits."""
+    return {
+        (o.about.name, outcome.commit, o.state)
+        for outcome in look(it, **settings).outcomes
+        for o in outcome.observations
+    }
+
+
+def silent(it: Cluster, **settings: Any) -> list[tuple[str, State, str]]:
+    return [(o.about.name, o.state, o.reason) for o in look(it, **settings).silent]
+
+
+def failed(reason: str, message: str = "no", **rest: Any) -> Condition:
+    return ready("False", reason, message, **rest)
+
+
+# ── one row each ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ROWS = [
+    pytest.param(k(), git(), {("web", A, S)}, id="applied-and-nothing-newer"),
+    pytest.param(k(), git(MAIN_B), {("web", A, S), ("web", B, P)}, id="applied-and-source-has-moved-on"),
+    pytest.param(k(generation=2), git(), {("web", A, P)}, id="spec-changed-since-success-condition-behind"),
+    pytest.param(
+        k(generation=2, ready=ready(generation=2)),
+        git(),
+        {("web", A, P)},
+        id="spec-changed-since-success-status-behind",
+    ),
+    pytest.param(k(generation=2, observed_generation=2), git(), {("web", A, P)}, id="resumed-and-not-reconciled-yet"),
+    pytest.param(k(ready=ready(generation=0)), git(), {("web", A, S)}, id="condition-of-old-times-without-generation"),
+    pytest.param(k(attempted=MAIN_B), git(MAIN_B), {("web", A, P), ("web", B, P)}, id="ready-but-attempted-is-another"),
+    pytest.param(
+        k(ready=ready("Unknown"), reconciling=phase(FETCHING, MAIN_A)), git(), {("web", A, P)}, id="interval-run"
+    ),
+    pytest.param(
+        k(ready=ready("Unknown"), reconciling=phase(FETCHING, MAIN_B)),
+        git(MAIN_B),
+        {("web", B, P)},
+        id="run-fetching-new",
+    ),
+    pytest.param(
+        k(ready=ready("Unknown"), reconciling=phase(BUILDING, MAIN_B), attempted=MAIN_B),
+        git(MAIN_B),
+        {("web", B, P)},
+        id="run-building-new",
+    ),
+    pytest.param(
+        k(ready=ready("Unknown"), reconciling=phase(CHECKING, MAIN_B), attempted=MAIN_B),
+        git(MAIN_C),
+        {("web", B, P), ("web", C, P)},
+        id="run-checking-health-while-source-moves-on",
+    ),
+    pytest.param(
+        k(ready=ready("Unknown"), attempted=MAIN_B), git(MAIN_B), {("web", B, P)}, id="run-without-reconciling-message"
+    ),
+    *[
+        pytest.param(
+            k(ready=failed(reason), reconciling=phase(APPLYING, MAIN_B), attempted=MAIN_B),
+            git(MAIN_B),
+            {("web", B, F)},
+            id=f"failed-{reason}",
+        )
+        for reason in ("BuildFailed", "ReconciliationFailed", "PruneFailed", "HealthCheckFailed")
+    ],
+    pytest.param(
+        k(ready=failed("HealthCheckFailed"), attempted=MAIN_B),
+        git(MAIN_C),
+        {("web", B, F), ("web", C, P)},
+        id="failed-and-source-moved-on",
+    ),
+    pytest.param(k(ready=failed("HealthCheckFailed")), git(), {("web", A, F)}, id="health-fails-after-success"),
+    pytest.param(
+        k(generation=2, ready=failed("BuildFailed", generation=1)),
+        git(),
+        {("web", A, P)},
+        id="spec-changed-since-failure",
+    ),
+    pytest.param(
+        k(generation=2, observed_generation=1, ready=failed("BuildFailed", generation=2)),
+        git(),
+        {("web", A, F)},
+        id="failure-is-judged-by-its-condition-not-by-the-status",
+    ),
+    pytest.param(
+        k(
+            ready=failed("ArtifactFailed", "kustomization path not found: stat /tmp/kustomization-1464362706/x"),
+            reconciling=phase(FETCHING, MAIN_B),
+        ),
+        git(MAIN_B),
+        {("web", B, F)},
+        id="path-gone-blames-the-new-commit",
+    ),
+    pytest.param(
+        k(ready=failed("ArtifactFailed", "Source artifact not found, retrying in 30s", since=NOW - 5)),
+        git(MAIN_B),
+        {("web", B, P)},
+        id="artifact-missing-passes-by-itself",
+    ),
+    pytest.param(
+        k(ready=failed("ArtifactFailed", "Source artifact not found, retrying in 30s", since=NOW - 500)),
+        git(MAIN_B),
+        {("web", B, F)},
+        id="artifact-missing-for-too-long",
+    ),
+    pytest.param(
+        k(
+            ready=failed("ArtifactFailed", "Source is not ready, artifact not found, retrying in 30s", since=NOW - 5),
+            reconciling=phase(FETCHING, MAIN_C),
+        ),
+        git(MAIN_B),
+        {("web", B, P)},
+        id="reconciling-message-is-stale-before-a-run",
+    ),
+    pytest.param(
+        k(ready=failed("DependencyNotReady", "dependency 'flux-system/infra' is not ready")),
+        git(MAIN_B),
+        {("web", B, P)},
+        id="waits-for-a-dependency",
+    ),
+    pytest.param(
+        k(ready=failed("HealthCheckCanceled", "New reconciliation triggered"), attempted=MAIN_B),
+        git(MAIN_B),
+        {("web", B, P)},
+        id="health-check-cancelled",
+    ),
+    *[
+        pytest.param(
+            k(ready=failed(reason), stalled=Condition("True", reason)),
+            git(MAIN_B),
+            {("web", B, F)},
+            id=f"stalled-{reason}",
+        )
+        for reason in ("AccessDenied", "InvalidCELExpression", "FeatureGateDisabled")
+    ],
+    pytest.param(
+        k(
+            ready=failed("DependencyNotReady", "dependency 'a/b' is not ready"),
+            stalled=Condition("True", "AccessDenied"),
+        ),
+        git(MAIN_B),
+        {("web", B, P)},
+        id="stalled-is-left-over-from-another-trouble",
+    ),
+    pytest.param(k(suspended=True), git(MAIN_B), set(), id="suspended"),
+    pytest.param(k(deleting=True), git(), set(), id="being-deleted"),
+    pytest.param(k(ready=None, applied="", attempted=""), git(), set(), id="just-created"),
+    pytest.param(
+        k(applied=f"main/{A}", attempted=f"main/{A}"), git(f"main/{A}"), {("web", A, S)}, id="revision-of-old-times"
+    ),
+    pytest.param(
+        k(applied=f"main/{A}", attempted=f"main/{A}"), git(), {("web", A, S)}, id="same-commit-spelt-otherwise"
+    ),
+]
+
+
+@pytest.mark.parametrize(("kustomization", "source", "expected"), ROWS)
+def test_row(kustomization: Any, source: Source, expected: set[Any]) -> None:
+    assert said(cluster(kustomization, source)) == expected
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "expected"),
+    [
+        pytest.param(k(suspended=True), ("web", State.SUSPENDED, "Suspended"), id="suspended"),
+        pytest.param(k(deleting=True, suspended=True), ("web", State.DELETING, "Deleting"), id="deleting-wins"),
+        pytest.param(k(ready=None), ("web", State.NEW, "New"), id="new"),
+    ],
+)
+def test_who_speaks_of_no_commit_is_listed(kustomization: Any, expected: Any) -> None:
+    assert silent(cluster(kustomization)) == [expected]
+
+
+def test_a_suspended_kustomization_says_that_a_newer_revision_waits() -> None:
+    [observation] = look(cluster(k(suspended=True), git(MAIN_B))).silent
+    assert MAIN_B in observation.message
+
+
+# ── keeping, passing, waiting ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "keeps"),
+    [
+        pytest.param(k(ready=ready("Unknown"), reconciling=phase(FETCHING, MAIN_A)), True, id="interval-run"),
+        pytest.param(k(generation=2), True, id="spec-changed"),
+        pytest.param(k(ready=ready("Unknown"), reconciling=phase(FETCHING, MAIN_B)), False, id="new-revision"),
+    ],
+)
+def test_only_what_was_judged_before_keeps_its_verdict(kustomization: Any, keeps: bool) -> None:
+    [outcome] = look(cluster(kustomization, git(kustomization.applied if keeps else MAIN_B))).outcomes
+    assert [o.keeps for o in outcome.observations] == [keeps]
+
+
+def test_a_passing_failure_that_is_seen_twice_is_believed() -> None:
+    kustomization = k(ready=failed("ArtifactFailed", "Source artifact not found, retrying in 30s", since=NOW - 5))
+    assert said(cluster(kustomization), passing={kustomization.ref}) == {("web", A, F)}
+
+
+def test_the_dependency_waited_for_is_named() -> None:
+    waiting = k(ready=failed("DependencyNotReady", "dependency 'flux-system/infra' revision is not up to date"))
+    [outcome] = look(cluster(waiting)).outcomes
+    assert outcome.observations[0].waits_for == ObjectRef("Kustomization", "flux-system", "infra")
+
+
+# ── sources other than Git, and none at all ─────────────────────────────────────────────────────────────────────────
+
+OCI = ObjectRef("OCIRepository", "flux-system", "fleet")
+
+
+def oci(revision: str = LATEST_A, origin: str = MAIN_A, url: str = "https://github.com/example/fleet.git") -> Source:
+    return git(
+        revision,
+        ref=OCI,
+        url="oci://ghcr.io/example/fleet",
+        origin_revision=origin,
+        origin_url=url,
+        pointer="tag=latest",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "source", "expected"),
+    [
+        pytest.param(
+            k(source=OCI, applied=LATEST_A, attempted=LATEST_A, applied_origin=MAIN_A),
+            oci(),
+            {("web", A, S)},
+            id="origin",
+        ),
+        pytest.param(
+            k(source=OCI, applied=LATEST_A, attempted=LATEST_A, applied_origin=A),
+            oci(origin=A),
+            {("web", A, S)},
+            id="bare-origin",
+        ),
+        pytest.param(
+            k(source=OCI, applied=LATEST_A, attempted=LATEST_A, applied_origin=MAIN_A),
+            oci(LATEST_B, MAIN_B),
+            {("web", A, S), ("web", B, P)},
+            id="newer-artifact",
+        ),
+        pytest.param(
+            k(source=OCI, applied=LATEST_A, attempted=LATEST_A, applied_origin=MAIN_A),
+            oci(LATEST_B, MAIN_A),
+            {("web", A, S)},
+            id="same-commit-built-again",
+        ),
+        pytest.param(
+            k(source=OCI, applied=LATEST_A, attempted=LATEST_B, applied_origin=MAIN_A, ready=failed("BuildFailed")),
+            oci(LATEST_B, MAIN_B),
+            {("web", B, F)},
+            id="failure-takes-the-origin-of-the-source",
+        ),
+        pytest.param(
+            k(
+                source=OCI,
+                applied="",
+                attempted=LATEST_A,
+                ready=failed("HealthCheckFailed"),
+                history=(Snapshot(LATEST_A, MAIN_A, "HealthCheckFailed", NOW - 5),),
+            ),
+            oci(LATEST_B, MAIN_B),
+            {("web", A, F), ("web", B, P)},
+            id="failure-takes-the-origin-of-the-history",
+        ),
+        pytest.param(
+            k(source=OCI, applied=LATEST_A, attempted=LATEST_A), oci(origin=""), set(), id="a-digest-is-no-commit"
+        ),
+        pytest.param(
+            k(source=OCI, applied=LATEST_A, attempted=LATEST_A, applied_origin=MAIN_A),
+            oci(url=""),
+            set(),
+            id="no-repository",
+        ),
+    ],
+)
+def test_oci_source(kustomization: Any, source: Source, expected: set[Any]) -> None:
+    assert said(cluster(kustomization, source)) == expected
+
+
+def test_a_digest_of_a_commits_length_is_no_commit() -> None:
+    bucket = ObjectRef("Bucket", "flux-system", "files")
+    kustomization = k(source=bucket, applied=f"sha256:{A}{A[:24]}", attempted="")
+    assert silent(cluster(kustomization, git(ref=bucket, url="minio.example.com"))) == [
+        ("web", S, "ReconciliationSucceeded")
+    ]
+
+
+def test_without_its_source_a_kustomization_names_no_commit() -> None:
+    lost = k(
+        ready=failed("ArtifactFailed", 'gitrepositories.source.toolkit.fluxcd.io "fleet" not found', since=NOW - 900)
+    )
+    assert silent(Cluster("prod", (lost,))) == [("web", F, "ArtifactFailed")]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        pytest.param(git(ready=failed("GitOperationFailed")), [("fleet", F, "GitOperationFailed")], id="not-ready"),
+        pytest.param(
+            git(fetch_failed=Condition("True", "AuthenticationFailed")),
+            [("fleet", F, "AuthenticationFailed")],
+            id="fetch-failed",
+        ),
+        pytest.param(git(ready=ready("Unknown")), [], id="fetching"),
+        pytest.param(git(ready=failed("GitOperationFailed"), suspended=True), [], id="suspended"),
+    ],
+)
+def test_a_source_that_cannot_fetch_is_shown_while_all_looks_green(source: Source, expected: Any) -> None:
+    seen = look(cluster(k(), source))
+    assert [(o.about.name, o.state, o.reason) for o in seen.silent] == expected
+    assert [outcome.state for outcome in seen.outcomes] == [S]
+
+
+# ── several Kustomizations ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("objects", "expected"),
+    [
+        pytest.param([k("a"), k("b")], {A: S}, id="all-live"),
+        pytest.param([k("a", applied=MAIN_B, attempted=MAIN_B), k("b"), git(MAIN_B)], {A: P, B: P}, id="half-way"),
+        pytest.param(
+            [
+                k("a", ready=failed("BuildFailed"), attempted=MAIN_B),
+                k("b", applied=MAIN_B, attempted=MAIN_B),
+                git(MAIN_B),
+            ],
+            {B: F},
+            id="one-failed",
+        ),
+        pytest.param([k("a"), k("b", suspended=True)], {A: S}, id="suspended-is-not-waited-for"),
+    ],
+)
+def test_state_of_a_commit(objects: list[Any], expected: dict[str, State]) -> None:
+    assert {o.commit: o.state for o in look(cluster(*objects)).outcomes} == expected
+
+
+def test_a_commit_that_others_have_left_is_not_live() -> None:
+    moved = k("a", ready=failed("HealthCheckFailed"), attempted=MAIN_B)
+    stayed = k("b")
+    outcomes = {o.commit: o for o in look(cluster(moved, stayed, git(MAIN_B))).outcomes}
+    assert not outcomes[A].whole
+    assert outcomes[A].state is P
+
+
+def test_two_branches_of_one_repository_do_not_wait_for_each_other() -> None:
+    other = ObjectRef("GitRepository", "flux-system", "fleet-next")
+    objects = [
+        k("a"),
+        k("b", source=other, applied=f"next@sha1:{B}", attempted=f"next@sha1:{B}"),
+        git(),
+        git(f"next@sha1:{B}", ref=other, pointer="branch=next"),
+    ]
+    assert {o.commit: o.state for o in look(cluster(*objects)).outcomes} == {A: S, B: S}
+
+
+def test_a_second_source_of_the_same_branch_that_lags_holds_the_commit_back() -> None:
+    slow = ObjectRef("GitRepository", "flux-system", "fleet-slow")
+    objects = [
+        k("a", applied=MAIN_B, attempted=MAIN_B),
+        k("b", source=slow),
+        git(MAIN_B, updated=NOW - 10),
+        git(MAIN_A, ref=slow, updated=NOW - 900),
+    ]
+    outcomes = {o.commit: o for o in look(cluster(*objects)).outcomes}
+    assert outcomes[B].state is P
+    assert "fleet-slow" in outcomes[B].observations[1].message
+
+
+def test_outcomes_and_observations_come_in_a_fixed_order() -> None:
+    objects = [k("b"), k("a"), git(MAIN_B)]
+    forward, backward = look(cluster(*objects)), look(cluster(*reversed(objects)))
+    assert forward == backward
+    assert [o.about.name for o in forward.outcomes[0].observations] == ["a", "b"]
+
+
+def test_only_the_repositories_that_are_meant() -> None:
+    assert look(cluster(k()), repositories={FLEET}).outcomes
+    assert not look(cluster(k()), repositories={structs.replace(FLEET, path="example/other")}).outcomes
+
+
+# ── history ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_came_and_went_is_told_first_and_in_order() -> None:
+    history = (
+        Snapshot(MAIN_C, "", "ReconciliationSucceeded", NOW - 10, "3s"),
+        Snapshot(MAIN_B, "", "HealthCheckFailed", NOW - 60, "2m1s"),
+        Snapshot(f"main@sha1:{'d' * 40}", "", "ReconciliationSucceeded", NOW - 90, "1s"),
+    )
+    seen = look(cluster(k(applied=MAIN_C, attempted=MAIN_C, history=history), git(MAIN_C)))
+    assert [(o.commit, o.state, o.past) for o in seen.outcomes] == [("d" * 40, S, True), (B, F, True), (C, S, False)]
+    assert seen.outcomes[2].observations[0].duration == "3s"
+
+
+def test_the_newest_snapshot_of_a_commit_counts() -> None:
+    history = (
+        Snapshot(MAIN_B, "", "ReconciliationSucceeded", NOW - 10),
+        Snapshot(MAIN_B, "", "HealthCheckFailed", NOW - 60),
+    )
+    assert said(cluster(k(history=history))) == {("web", A, S), ("web", B, S)}
+
+
+# ── HelmReleases ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def release(condition: Condition | None, **changes: Any) -> HelmRelease:
+    settings: dict[str, Any] = {
+        "ref": ObjectRef("HelmRelease", "apps", "podinfo"),
+        "owner": ObjectRef("Kustomization", "apps", "web"),
+        "generation": 1,
+        "observed_generation": 1,
+        "ready": condition,
+    }
+    return HelmRelease(**(settings | changes))
+
+
+@pytest.mark.parametrize(
+    ("owner", "it", "expected"),
+    [
+        pytest.param(k(), release(ready(reason="UpgradeSucceeded")), (A, S), id="success"),
+        pytest.param(k(), release(failed("UpgradeFailed")), (A, F), id="failure"),
+        pytest.param(k(), release(failed("DependencyNotReady")), (A, P), id="waits"),
+        pytest.param(k(), release(failed("SourceNotReady", since=NOW - 5)), (A, P), id="source-not-there-yet"),
+        pytest.param(k(), release(failed("SourceNotReady")), (A, F), id="source-not-there-for-long"),
+        pytest.param(
+            k(), release(failed("ArtifactFailed", since=NOW - 5), stalled=Condition("True", "x")), (A, F), id="stalled"
+        ),
+        pytest.param(k(), release(ready("Unknown")), (A, P), id="running"),
+        pytest.param(k(), release(ready(), generation=2), (A, P), id="spec-changed"),
+        pytest.param(k(), release(None), (A, P), id="new"),
+        pytest.param(k(), release(ready(), suspended=True), ("", State.SUSPENDED), id="suspended"),
+        pytest.param(k(), release(ready(), deleting=True), ("", State.DELETING), id="deleting"),
+        pytest.param(k(), release(ready(), owner=None), None, id="applied-by-nobody-we-know"),
+        pytest.param(k(suspended=True), release(failed("UpgradeFailed")), None, id="owner-suspended"),
+        pytest.param(
+            k(ready=ready("Unknown"), reconciling=phase(CHECKING, MAIN_B), attempted=MAIN_B),
+            release(failed("UpgradeFailed")),
+            (B, F),
+            id="owner-waits-for-it-on-the-new-commit",
+        ),
+        pytest.param(
+            k(ready=ready("Unknown"), reconciling=phase(BUILDING, MAIN_B), attempted=MAIN_B),
+            release(ready()),
+            (A, S),
+            id="owner-has-not-applied-the-new-commit-yet",
+        ),
+        pytest.param(
+            k(ready=ready("Unknown"), reconciling=phase(APPLYING, MAIN_B), attempted=MAIN_B),
+            release(ready()),
+            None,
+            id="mid-apply",
+        ),
+        pytest.param(
+            k(ready=failed("HealthCheckFailed"), attempted=MAIN_B),
+            release(failed("InstallFailed")),
+            (B, F),
+            id="owner-failed-on-it",
+        ),
+        pytest.param(
+            k(ready=failed("ReconciliationFailed"), attempted=MAIN_B), release(ready()), None, id="torn-apply"
+        ),
+    ],
+)
+def test_a_helm_release_speaks_of_the_commit_that_applied_it(owner: Any, it: HelmRelease, expected: Any) -> None:
+    seen = look(cluster(owner, it, git(owner.attempted)))
+    spoken = [(x.commit, o.state) for x in seen.outcomes for o in x.observations if o.about == it.ref]
+    mute = [("", o.state) for o in seen.silent if o.about == it.ref]
+    assert spoken + mute == ([expected] if expected else [])
+
+
+def test_a_failing_helm_release_turns_the_commit_red() -> None:
+    [outcome] = look(cluster(k(), release(failed("UpgradeFailed")))).outcomes
+    assert outcome.state is F
+
+
+def test_healthy_sources_are_named() -> None:
+    assert look(cluster(k(), git())).healthy == (SOURCE,)
