@@ -177,17 +177,16 @@ def lines(story: Story) -> tuple[str, ...]:
 
 
 def next_command(observation: Observation) -> str:
-    """The command that shows more about an object."""
+    """The command that shows more about an object (https://fluxcd.io/flux/cmd/)."""
     about = observation.about
-    plural = {"Kustomization": "kustomization", "HelmRelease": "helmrelease"}
-    what = plural.get(about.kind, f"source {SOURCES.get(about.kind, about.kind.lower())}")
-    if about.kind in plural:
-        return f"flux -n {about.namespace} events --for {about.kind}/{about.name}"
-    return f"flux -n {about.namespace} get {what} {about.name}"
+    if about.kind in ("Kustomization", "HelmRelease"):
+        return f"flux events -n {about.namespace} --for {about.kind}/{about.name}"
+    if about.kind in _FLUX_SOURCES:
+        return f"flux get sources {_FLUX_SOURCES[about.kind]} -n {about.namespace} {about.name}"
+    return f"kubectl describe -n {about.namespace} {about.kind.lower()}/{about.name}"
 
 
-#: https://fluxcd.io/flux/cmd/flux_get_sources/
-SOURCES = {"GitRepository": "git", "OCIRepository": "oci", "Bucket": "bucket", "ExternalArtifact": "external"}
+_FLUX_SOURCES = {"GitRepository": "git", "OCIRepository": "oci", "Bucket": "bucket"}
 
 
 def commit_url(repository: Repository, commit: str) -> str:

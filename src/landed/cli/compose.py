@@ -1,0 +1,181 @@
+"""From options to the parts of a run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+
+from landed import providers
+from landed.cli.options import Options
+from landed.config.channels import channels
+from landed.config.hosts import git_hosts
+from landed.config.surroundings import run_url
+from landed.errors import ConfigurationError
+from landed.kube import connect, contexts
+from landed.kube.client import Client
+from landed.ledger import ledger
+from landed.model import Channel, Cluster, GitHost, Repository, Secret
+from landed.plan import Wording
+from landed.providers.outlet import ChannelOutlet, Outlet, StatusOutlet
+from landed.reports.console import Console
+from landed.revision import repository
+from landed.run import Line, Reader
+from landed.selection import Selection, parse_label_selector
+
+#: What a cluster is called that comes from a file.
+UNNAMED = "cluster"
+
+
+def secrets(o: Options) -> tuple[Secret, ...]:
+    """Everything that must never be printed."""
+    return tuple(s for s in (o.github_token, o.slack_webhook, o.generic_webhook) if s)
+
+
+def hosts(o: Options) -> tuple[GitHost, ...]:
+    """The Git hosts there is a token for."""
+    return git_hosts(o.github_token, o.github_api_url, o.git_host, os.environ, tuple(providers.GIT))
+
+
+def webhooks(o: Options) -> tuple[Channel, ...]:
+    """The channels that are given by an option."""
+    return channels({"slack": o.slack_webhook, "generic": o.generic_webhook})
+
+
+def outlets(o: Options) -> Mapping[str, Outlet]:
+    """Every destination by its name."""
+    found: list[Outlet] = [StatusOutlet(host) for host in hosts(o)]
+    found += [ChannelOutlet(channel, _door(secrets(o))) for channel in webhooks(o)]
+    return {outlet.destination.name: outlet for outlet in found}
+
+
+def _door(hidden: tuple[Secret, ...]) -> Callable[[], Any]:
+    """The HTTP door, opened at the first use and shared from then on."""
+    opened: list[Any] = []
+
+    def door() -> Any:
+        from landed.http import Http
+
+        if not opened:
+            opened.append(Http(secrets=hidden))
+        return opened[0]
+
+    return door
+
+
+def wording(o: Options) -> Wording:
+    """How statuses are named. Raises ConfigurationError where two statuses would get one name."""
+    context, whole = o.status_context, o.status_context_commit
+    for option, template, needed in (
+        ("--status-context", context, ("{namespace}", "{name}")),
+        ("--status-context-commit", whole, ()),
+    ):
+        missing = [part for part in needed if part not in template]
+        if missing or ("{cluster}" not in template and len(o.context) > 1):
+            raise ConfigurationError(
+                f"{option} {template!r} would give several statuses one name.",
+                f"It must hold {' and '.join(missing or ['{cluster}'])}.",
+            )
+    if context == whole:
+        raise ConfigurationError("--status-context and --status-context-commit must differ.")
+    return Wording(context, whole, o.target_url or run_url(os.environ))
+
+
+def selection(o: Options) -> Selection:
+    """Which Kustomizations are meant. Raises ConfigurationError for a selector that does not parse."""
+    if o.label_selector:
+        parse_label_selector(o.label_selector)
+    return Selection(o.namespace, o.kustomization, o.label_selector)
+
+
+def repositories(o: Options) -> frozenset[Repository]:
+    """Which repositories are meant; none for all."""
+    found = {text: repository(text) or repository(f"https://{text}") for text in o.repository}
+    for text, parsed in found.items():
+        if parsed is None:
+            raise ConfigurationError(f"--repository {text!r} is not the URL of a Git repository.")
+    return frozenset(parsed for parsed in found.values() if parsed is not None)
+
+
+@contextmanager
+def readers(o: Options, console: Console) -> Iterator[tuple[Reader, ...]]:
+    """The clusters, ready to be read. Raises ConfigurationError, or ClusterError if kubectl cannot be started."""
+    chosen = selection(o)
+    if o.from_file:
+        yield (_from_file(o, chosen),)
+        return
+    with clients(o, console) as connected:
+        yield tuple(_from_cluster(name, client, chosen, console) for name, client in connected)
+
+
+def _from_file(o: Options, chosen: Selection) -> Reader:
+    from landed.kube import fromfile
+
+    if o.context or o.kubeconfig:
+        raise ConfigurationError(
+            "--from-file and --kubeconfig or --context contradict each other.", "Give one or the other."
+        )
+    name = o.cluster_name[0] if o.cluster_name else UNNAMED
+    return Reader(name, lambda since: fromfile.read(o.from_file, name, selection=chosen, since=since))
+
+
+def _from_cluster(name: str, client: Client, chosen: Selection, console: Console) -> Reader:
+    from landed.kube.read import read
+
+    def look(since: int) -> Cluster:
+        return read(client, name, selection=chosen, since=since, warn=console.warn, progress=console.progress)
+
+    return Reader(name, look)
+
+
+@contextmanager
+def clients(o: Options, console: Console) -> Iterator[tuple[tuple[str, Client], ...]]:
+    """(cluster name, client) for each context. Raises ConfigurationError."""
+    names = cluster_names(o)
+    with ExitStack() as stack:
+        yield tuple((name, stack.enter_context(_client(o, context, console))) for context, name in names.items())
+
+
+def _client(o: Options, context: str, console: Console) -> AbstractContextManager[Client]:
+    kubeconfig = o.kubeconfig.reveal()
+    if o.kube_via == "kubectl":
+        from landed.kube.kubectl import connect as connect_via_kubectl
+
+        return connect_via_kubectl(kubeconfig, context, os.environ, timeout=o.request_timeout)
+    return connect(kubeconfig, context, os.environ, timeout=o.request_timeout, warn=console.warn)
+
+
+def cluster_names(o: Options) -> Mapping[str, str]:
+    """Context → what its cluster is called; unique, since contexts and ledger lines carry it."""
+    current, _ = contexts(o.kubeconfig.reveal(), os.environ)
+    wanted = o.context or (current,)
+    if len(o.cluster_name) > len(wanted):
+        raise ConfigurationError(
+            f"There are {len(o.cluster_name)} --cluster-name for {len(wanted)} --context.", "Give one for each context."
+        )
+    names = dict(zip(wanted, o.cluster_name, strict=False))
+    named = {context: names.get(context, context) for context in wanted}
+    if len(set(named.values())) < len(wanted):
+        raise ConfigurationError("Two clusters have the same name.", "Give each --context once, and unique names.")
+    return named
+
+
+@contextmanager
+def line(o: Options, console: Console) -> Iterator[Line]:
+    """Everything a run is made of."""
+    with readers(o, console) as ready:
+        yield Line(
+            readers=ready,
+            ledger=ledger(o.ledger, lock_timeout=o.lock_timeout, warn=console.warn, progress=console.progress),
+            outlets=outlets(o),
+            wording=wording(o),
+            tongue=console,
+            now=time.time,
+            pause=time.sleep,
+            repositories=repositories(o),
+            dry_run=o.dry_run,
+            fail_on_failure=o.fail_on == "failure",
+            strict=o.strict,
+        )

@@ -1,0 +1,255 @@
+"""Every option, declared once. The Action's inputs, the GitLab component's and the README follow from here.
+
+An option has one name in four places: ``--slack-webhook``, ``LANDED_SLACK_WEBHOOK``, the Action's input
+``slack_webhook`` (which GitHub passes as ``INPUT_SLACK_WEBHOOK``) and the component's input. An empty string counts
+as unset everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from msgspec import Struct
+
+from landed.model import Secret
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """The values of all shared options; a command that lacks one gets its default."""
+
+    kubeconfig: Secret = Secret("")
+    context: tuple[str, ...] = ()
+    cluster_name: tuple[str, ...] = ()
+    from_file: str = ""
+    kube_via: str = "direct"
+    request_timeout: float = 30.0
+    repository: tuple[str, ...] = ()
+    namespace: tuple[str, ...] = ()
+    kustomization: tuple[str, ...] = ()
+    label_selector: str = ""
+    github_token: Secret = Secret("")
+    github_api_url: str = ""
+    git_host: tuple[str, ...] = ()
+    slack_webhook: Secret = Secret("")
+    generic_webhook: Secret = Secret("")
+    status_context: str = ""
+    status_context_commit: str = ""
+    target_url: str = ""
+    ledger: str = ""
+    lock_timeout: float = 30.0
+    dry_run: bool = False
+    fail_on: str = "never"
+    strict: bool = False
+    output: str = ""
+    log_format: str = "text"
+    quiet: bool = False
+    verbose: bool = False
+
+
+class Lines(click.ParamType):
+    """Text that an environment variable may hold several of, one per line."""
+
+    name = "text"
+    envvar_list_splitter = "\n"
+
+
+class SecretText(click.ParamType):
+    """Text that does not print itself, not even in an error about it."""
+
+    name = "secret"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Secret:
+        """Wrap the text; blanks around it, such as a file's last newline, are nobody's intention."""
+        return value if isinstance(value, Secret) else Secret(str(value).strip())
+
+
+def _unset_if_empty(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """An empty string is what a CI system passes for something that was left out."""
+    if param.multiple:
+        return tuple(v.strip() for v in value or () if v.strip())
+    if value is None or value == "":
+        return param.get_default(ctx)
+    return value
+
+
+def option(name: str, *, help: str, **settings: Any) -> Callable[[F], F]:
+    """An option with its environment variables."""
+    plain = name.lstrip("-").replace("-", "_")
+    variable = plain.upper()
+    flags = (name, *settings.pop("short", ()))
+    settings.setdefault("show_default", settings.get("default") not in (None, "", False))
+    return click.option(
+        *flags,
+        plain,
+        help=help,
+        envvar=[f"LANDED_{variable}", f"INPUT_{variable}"],
+        callback=_unset_if_empty,
+        **settings,
+    )
+
+
+def flag(name: str, *, help: str, short: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """A switch; ``true``, ``1``, ``yes`` in the environment."""
+    return option(name, help=help, short=short, is_flag=True, default=False)
+
+
+def secret(name: str, *, help: str, metavar: str = "SECRET") -> Callable[[F], F]:
+    """A secret: never shown, not even as a default."""
+    return option(name, help=help, metavar=metavar, type=SecretText(), default="", show_default=False)
+
+
+def several(name: str, *, help: str, metavar: str) -> Callable[[F], F]:
+    """An option that may be given more than once; in the environment one per line."""
+    return option(
+        name, help=f"{help} Repeatable; one per line in a variable.", type=Lines(), multiple=True, metavar=metavar
+    )
+
+
+CLUSTER = (
+    secret(
+        "--kubeconfig",
+        metavar="PATH|YAML",
+        help="Path of a kubeconfig (or several, as in KUBECONFIG), or its content as YAML or base64. "
+        "Default: KUBECONFIG, ~/.kube/config, or the service account of the pod.",
+    ),
+    several("--context", metavar="NAME", help="Context of the kubeconfig to use, one per cluster."),
+    several(
+        "--cluster-name",
+        metavar="NAME",
+        help="What messages and statuses call the cluster, in the order of the contexts. Default: the context's name.",
+    ),
+    option(
+        "--from-file",
+        metavar="PATH",
+        default="",
+        help="Read `kubectl get kustomizations,gitrepositories -A -o json` from a file, or - for standard input, "
+        "instead of a cluster.",
+    ),
+    option(
+        "--kube-via",
+        type=click.Choice(["direct", "kubectl"]),
+        default="direct",
+        help="How to reach the cluster: by ourselves, or through `kubectl proxy` for what we refuse.",
+    ),
+    option(
+        "--request-timeout",
+        type=click.FloatRange(0.1, 3600),
+        default=30.0,
+        metavar="SECONDS",
+        help="How long the API server may take for one answer.",
+    ),
+)
+
+SELECTION = (
+    several("--repository", metavar="URL", help="Only what comes from this Git repository."),
+    several("--namespace", metavar="NAME", help="Only Kustomizations in this namespace."),
+    several("--kustomization", metavar="[NAMESPACE/]NAME", help="Only these Kustomizations; * and ? match."),
+    option(
+        "--label-selector",
+        metavar="SELECTOR",
+        default="",
+        help="Only Kustomizations with these labels, as in `kubectl get -l`.",
+    ),
+)
+
+GIT = (
+    secret(
+        "--github-token",
+        help="Token that may write commit statuses on GitHub (permission `statuses: write`).",
+    ),
+    option(
+        "--github-api-url",
+        metavar="URL",
+        default="",
+        help="GitHub's API, for GitHub Enterprise Server https://HOST/api/v3. "
+        "Default: the runner's own server, else https://api.github.com.",
+    ),
+    several(
+        "--git-host",
+        metavar="HOST=TYPE[=API_URL]",
+        help="A Git host that its name does not give away, such as git.example.com=github.",
+    ),
+    option(
+        "--status-context",
+        metavar="TEMPLATE",
+        default="flux/{cluster}/{namespace}/{name}",
+        help="Context of the status of one Kustomization.",
+    ),
+    option(
+        "--status-context-commit",
+        metavar="TEMPLATE",
+        default="flux/{cluster}",
+        help="Context of the status of the whole commit on one cluster.",
+    ),
+    option(
+        "--target-url",
+        metavar="TEMPLATE",
+        default="",
+        help="Where a status links to; {cluster}, {repository} and {commit} are filled in. Default: this CI run.",
+    ),
+)
+
+CHANNELS = (
+    secret("--slack-webhook", help="Incoming webhook of a Slack channel to tell about results."),
+    secret("--generic-webhook", help="Address that gets Flux's own event object for every result, as JSON."),
+)
+
+LEDGER = (
+    option(
+        "--ledger",
+        metavar="PATH",
+        default=".landed/ledger.json",
+        help="Where to remember what was told to whom.",
+    ),
+    option(
+        "--lock-timeout",
+        type=click.FloatRange(0, 86400),
+        default=30.0,
+        metavar="SECONDS",
+        help="How long to wait for another run that holds the ledger.",
+    ),
+)
+
+TELLING = (
+    flag("--dry-run", help="Say what would be sent, send nothing, remember nothing."),
+    option(
+        "--fail-on",
+        type=click.Choice(["never", "failure"]),
+        default="never",
+        help="With `failure`, exit with 1 if a commit failed on a cluster.",
+    ),
+    flag("--strict", help="Exit with 2 if there was a warning, such as an object that makes no sense."),
+)
+
+TALKING = (
+    option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="How to print what happens: for people, or one JSON object per line.",
+    ),
+    flag("--quiet", short=("-q",), help="Print errors and warnings only."),
+    flag("--verbose", short=("-v",), help="Print what is done on the way, too."),
+)
+
+
+def output(*formats: str, default: str) -> Callable[[F], F]:
+    """The ``-o`` option of a command."""
+    return option(
+        "--output", short=("-o",), type=click.Choice(formats), default=default, help="Format of what is printed."
+    )
+
+
+def options(*groups: tuple[Callable[[Any], Any], ...]) -> Callable[[F], F]:
+    """Give a command these groups of options, in this order."""
+
+    def decorate(function: F) -> F:
+        for declare in reversed([declare for group in groups for declare in group]):
+            function = declare(function)
+        return function
+
+    return decorate

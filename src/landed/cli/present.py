@@ -1,0 +1,66 @@
+"""How a command speaks: its console, and what it shows at the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import click
+
+from landed.cli.options import Options
+from landed.errors import ClusterError, DeliveryError
+from landed.model import Finding, Report, Secret
+from landed.reports import render
+from landed.reports.console import Console
+
+
+def console_for(o: Options, secrets: Sequence[Secret]) -> Console:
+    """The console of this command. ``cli.enter`` finds it again for an error that ends the run."""
+    console = Console(
+        sys.stdout,
+        sys.stderr,
+        environ=os.environ,
+        quiet=o.quiet,
+        verbose=o.verbose,
+        log_format=o.log_format,
+        secrets=secrets,
+    )
+    click.get_current_context().find_root().obj.append(console)
+    return console
+
+
+def show(report: Report, format_: str, console: Console) -> None:
+    """Print a report, and say what went wrong."""
+    console.close()
+    for look in report.looks:
+        if look.error:
+            console.error(ClusterError(look.error, look.hint))
+    for warning in report.warnings:
+        console.warn(warning)
+    for text, hint in _failures(report).items():
+        console.error(DeliveryError(text, hint))
+    console.show(render(format_, console.hidden(report), console.view()))
+
+
+def present(report: Report, o: Options, console: Console, environ: Mapping[str, str]) -> None:
+    """Print a report, and hand it to the CI system at hand."""
+    if not o.quiet or o.output != "lines":
+        show(report, o.output, console)
+    if environ.get("GITHUB_ACTIONS") == "true":
+        from landed.reports import github
+
+        github.publish(console.hidden(report), environ, console)
+
+
+def _failures(report: Report) -> dict[str, str]:
+    """Each different reason why something could not be delivered, once, with what to do."""
+    return {delivery.error: delivery.hint for delivery in report.deliveries if delivery.error}
+
+
+def show_findings(findings: Sequence[Finding], format_: str, console: Console) -> None:
+    """Print what ``landed doctor`` found."""
+    from landed.reports import findings as report
+
+    console.close()
+    console.show(report.render(console.hidden(tuple(findings)), format_))

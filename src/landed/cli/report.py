@@ -1,0 +1,41 @@
+"""``landed report``: one look, and the delivery of what is new."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from landed.cli import options as opt
+from landed.cli.options import Options
+
+
+@click.command("report", short_help="Look once: tell what is new, remember what was told.")
+@opt.options(
+    opt.CLUSTER,
+    opt.SELECTION,
+    opt.GIT,
+    opt.CHANNELS,
+    opt.LEDGER,
+    opt.TELLING,
+    (opt.output("lines", "table", "json", "markdown", default="lines"),),
+    opt.TALKING,
+)
+def command(**values: Any) -> int:
+    """Read the clusters, compare with what was told before, tell each destination what is new, and remember it.
+
+    Without a Git host's token and without a channel it tells nobody, and prints what it sees.
+    """
+    from landed.cli.compose import line, secrets
+    from landed.cli.present import console_for, present
+    from landed.run import once_only, run
+
+    o = Options(**values)
+    console = console_for(o, secrets(o))
+    with line(o, console) as parts:
+        if not parts.outlets:
+            console.warn("There is nobody to tell: no Git host's token and no channel is given.")
+        report = run(parts, once_only)
+    present(report, o, console, os.environ)
+    return report.exit_code

@@ -1,0 +1,1 @@
+"""From options and the environment to settings."""
