@@ -434,7 +434,7 @@ def test_what_came_and_went_is_told_first_and_in_order() -> None:
         Snapshot(MAIN_B, "", "HealthCheckFailed", NOW - 60, "2m1s"),
         Snapshot(f"main@sha1:{'d' * 40}", "", "ReconciliationSucceeded", NOW - 90, "1s"),
     )
-    seen = look(cluster(k(applied=MAIN_C, attempted=MAIN_C, history=history), git(MAIN_C)))
+    seen = look(cluster(k(applied=MAIN_C, attempted=MAIN_C, history=history), git(MAIN_C)), since=NOW - 100)
     assert [(o.commit, o.state, o.past) for o in seen.outcomes] == [("d" * 40, S, True), (B, F, True), (C, S, False)]
     assert seen.outcomes[2].observations[0].duration == "3s"
 
@@ -444,7 +444,13 @@ def test_the_newest_snapshot_of_a_commit_counts() -> None:
         Snapshot(MAIN_B, "", "ReconciliationSucceeded", NOW - 10),
         Snapshot(MAIN_B, "", "HealthCheckFailed", NOW - 60),
     )
-    assert said(cluster(k(history=history))) == {("web", A, S), ("web", B, S)}
+    assert said(cluster(k(history=history)), since=NOW - 100) == {("web", A, S), ("web", B, S)}
+
+
+@pytest.mark.parametrize("since", [pytest.param(0, id="first-look"), pytest.param(NOW - 5, id="told-before")])
+def test_what_came_and_went_before_an_earlier_look_is_old(since: int) -> None:
+    history = (Snapshot(MAIN_B, "", "HealthCheckFailed", NOW - 10),)
+    assert said(cluster(k(history=history)), since=since) == {("web", A, S)}
 
 
 # ── HelmReleases ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -200,7 +200,7 @@ def test_what_came_and_went_is_told_once() -> None:
 
     gone = (Snapshot(MAIN_B, "", "HealthCheckFailed", NOW - 60),)
     told = told_of(look(k(), git(MAIN_A)))
-    seen = look(k(applied=MAIN_C, attempted=MAIN_C, history=gone), git(MAIN_C))
+    seen = judge(cluster(k(applied=MAIN_C, attempted=MAIN_C, history=gone), git(MAIN_C)), now=NOW, since=NOW - 90)
     found = contexts(deliver(told, due(told, seen)))
     assert found["flux/prod/apps/web"] == (C, State.SUCCESS) or found["flux/prod/apps/web"] == (B, State.FAILURE)
     commits = {(e.commit, e.state) for e in told.destinations["github.com"]["example/fleet flux/prod/apps/web"]}

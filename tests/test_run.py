@@ -304,10 +304,18 @@ def test_histories_are_wanted_since_everything_was_told(world: World) -> None:
     world.host.fails = lambda _: None
     world.run()
     world.run()
-    assert world.since == [0, 100, 100, 200]
+    assert world.since == [0, 101, 101, 200]
+
+
+def test_what_had_come_and_gone_before_the_first_look_is_nobodys_news(world: World) -> None:
+    gone = (Snapshot(MAIN_C, "", "HealthCheckFailed", NOW - 60),)
+    world.seen["prod"] = cluster(k(applied=MAIN_B, attempted=MAIN_B, history=gone), git(MAIN_B), seen=NOW - 60)
+    world.run()
+    assert world.run().deliveries == ()
 
 
 def test_what_came_and_went_while_nobody_looked_is_told_before_what_is_current(world: World) -> None:
+    world.seen["prod"] = structs.replace(LIVE, seen=NOW - 90)
     world.run()
     gone = (Snapshot(MAIN_C, "", "HealthCheckFailed", NOW - 60),)
     world.seen["prod"] = cluster(k(history=gone), git(MAIN_A))

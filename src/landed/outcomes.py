@@ -56,16 +56,18 @@ def judge(
     cluster: Cluster,
     *,
     now: int,
+    since: int = 0,
     grace: int = GRACE,
     passing: Collection[ObjectRef] = frozenset(),
     repositories: Collection[Repository] = frozenset(),
 ) -> Look:
     """What ``cluster`` says about each commit.
 
-    ``passing`` names the objects that already showed a failure of the passing kind at an earlier look;
+    ``since`` says how far, in the cluster's clock, an earlier look reached: what came and went after that is told, and
+    nothing where it is 0. ``passing`` names the objects that already showed a failure of the passing kind at an earlier look;
     ``repositories`` limits the answer to these (default: all). Pure: ``now`` is in epoch seconds.
     """
-    view = _View(cluster, now, grace, passing)
+    view = _View(cluster, now, since, grace, passing)
     said = [o for k in cluster.kustomizations for o in view.kustomization(k)]
     followers = Counter(view.follows[about] for about in {o.about for o in said if o.commit})
     said += [o for release in cluster.helm_releases for o in view.helm_release(release)]
@@ -111,8 +113,9 @@ def _when(outcome: Outcome) -> int:
 class _View:
     """A cluster with what must be looked up in it more than once."""
 
-    def __init__(self, cluster: Cluster, now: int, grace: int, passing: Collection[ObjectRef]) -> None:
+    def __init__(self, cluster: Cluster, now: int, since: int, grace: int, passing: Collection[ObjectRef]) -> None:
         self._now = now
+        self._since = since
         self._grace = grace
         self._passing = passing
         self._sources = cluster.sources
@@ -141,7 +144,7 @@ class _View:
         yield first
         if (behind := self._behind(k, first)) is not None:
             yield behind
-        if k.history:
+        if k.history and self._since:
             yield from self._gone(k, {first.commit, behind.commit if behind else ""})
 
     def _silent(self, k: Kustomization) -> Observation:
@@ -222,7 +225,7 @@ class _View:
         newest: dict[str, tuple[str, Snapshot]] = {}
         for snapshot in k.history:  # newest first
             hash_ = self._commit(k.source.kind, snapshot.revision, snapshot.origin_revision)
-            if hash_ and hash_ not in spoken:
+            if hash_ and hash_ not in spoken and snapshot.at >= self._since:
                 newest.setdefault(hash_, (hash_, snapshot))
         for hash_, snapshot in sorted(newest.values(), key=lambda pair: pair[1].at):
             state = State.SUCCESS if snapshot.status == "ReconciliationSucceeded" else State.FAILURE

@@ -12,21 +12,20 @@ from collections.abc import Iterable
 from landed.model import Event, InvolvedObject, Observation, Outcome, Repository, State, Story
 from landed.revision import short
 
+# Patterns are compiled when they are first needed: a run without news needs none of them.
 #: Control characters (all but the newline), zero-width characters, and everything that turns the writing direction.
-_UNSEEN = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
-)
-_BREAKS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
-_SPACES = re.compile(r"[ \t\xa0]+")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_DURATION = re.compile(r"\b\d+(?:\.\d+)?(?:h|ms|m|s|µs|us|ns)(?:\d+(?:\.\d+)?(?:ms|m|s))*\b")
-_SCRATCH = re.compile(r"/tmp/[\w.-]+?-?\d{4,}(?=/|\b)")  # noqa: S108 — a path in Flux's messages, not ours
-_SCRATCH_PREFIX = re.compile(r"stat /tmp/[\w.-]+?-?\d{4,}/")
+UNSEEN = "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+_BREAKS = "\r\n|[\r\v\f\x85\u2028\u2029]"
+_SPACES = r"[ \t\xa0]+"
+_CAMEL = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+_DURATION = r"\b\d+(?:\.\d+)?(?:h|ms|m|s|µs|us|ns)(?:\d+(?:\.\d+)?(?:ms|m|s))*\b"
+_SCRATCH = r"/tmp/[\w.-]+?-?\d{4,}(?=/|\b)"  # noqa: S108 — a path in Flux's messages, not ours
+_SCRATCH_PREFIX = r"stat /tmp/[\w.-]+?-?\d{4,}/"
 
 
 def clean(text: str) -> str:
     """``text`` without control and direction characters; line breaks become newlines, blanks single."""
-    return _SPACES.sub(" ", _UNSEEN.sub("", _BREAKS.sub("\n", text.replace("\t", " ")))).strip()
+    return re.sub(_SPACES, " ", re.sub(UNSEEN, "", re.sub(_BREAKS, "\n", text.replace("\t", " ")))).strip()
 
 
 def first_line(text: str) -> str:
@@ -45,12 +44,12 @@ def cut(text: str, limit: int) -> str:
 
 def essence(text: str) -> str:
     """``text`` without what differs from run to run: durations and scratch folders."""
-    return _DURATION.sub("…", _SCRATCH.sub("…", clean(text)))
+    return re.sub(_DURATION, "…", re.sub(_SCRATCH, "…", clean(text)))
 
 
 def words(reason: str) -> str:
     """``HealthCheckFailed`` as ``Health check failed``; what is written in capitals stays so."""
-    parts = _CAMEL.split(clean(reason))
+    parts = re.split(_CAMEL, clean(reason))
     spelt = [part if part.isupper() and len(part) > 1 else part.lower() for part in parts]
     return " ".join([spelt[0][:1].upper() + spelt[0][1:], *spelt[1:]])
 
@@ -85,7 +84,7 @@ def name(observation: Observation) -> str:
 
 
 def _trouble(observation: Observation) -> str:
-    said = first_line(_SCRATCH_PREFIX.sub("", observation.message))
+    said = first_line(re.sub(_SCRATCH_PREFIX, "", observation.message))
     what = words(observation.reason)
     if not said:
         return what

@@ -119,12 +119,13 @@ def look(
     found: dict[str, Look] = {}
 
     def look_at(reader: Reader) -> None:
+        since = seen.get(reader.cluster, 0)
         try:
-            cluster = reader.read(seen.get(reader.cluster, 0))
+            cluster = reader.read(since)
         except ClusterError as error:
             found[reader.cluster] = Look(reader.cluster, error=error.message, hint=error.hint)
         else:
-            found[reader.cluster] = judge(cluster, now=now, passing=passing, repositories=repositories)
+            found[reader.cluster] = judge(cluster, now=now, since=since, passing=passing, repositories=repositories)
 
     if len(readers) == 1:
         look_at(readers[0])
@@ -304,8 +305,15 @@ def _remember(line: Line, looks: Iterable[Look], told: Told, due: Plan, deliveri
     if not any(fresh) and not due.silent and not deliveries:
         return
     if not any(delivery.error for delivery in deliveries):
-        told.seen.update({look.cluster: look.seen for look in read})
+        told.seen.update({look.cluster: _reach(told, look) for look in read})
     line.ledger.save(told)
+
+
+def _reach(told: Told, look: Look) -> int:
+    """From when on histories are wanted next time. What had come and gone before the very first look is nobody's news;
+    after that, a snapshot of the same second may have been written after the look, and is asked for again.
+    """
+    return max(told.seen[look.cluster], look.seen) if look.cluster in told.seen else look.seen + 1
 
 
 def _report(line: Line, looks: Sequence[Look], deliveries: Sequence[Delivery], planned: Sequence[Update]) -> Report:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -79,7 +78,6 @@ def main() -> None:
 
 def enter(arguments: Sequence[str]) -> int:
     """Run one command and give the exit code. Whatever goes wrong ends in one clear message."""
-    gc.disable()  # a run is short, and what it reads is kept to its end
     signal.signal(signal.SIGTERM, _terminate)
     consoles: list[Console] = []
     try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING
 
 from landed import providers
 from landed.cli.options import Options
@@ -15,7 +16,6 @@ from landed.config.hosts import git_hosts
 from landed.config.surroundings import run_url
 from landed.errors import ConfigurationError
 from landed.kube import connect, contexts
-from landed.kube.client import Client
 from landed.ledger import ledger
 from landed.model import Channel, Cluster, GitHost, Repository, Secret
 from landed.plan import Wording
@@ -24,6 +24,10 @@ from landed.reports.console import Console
 from landed.revision import repository
 from landed.run import Line, Reader
 from landed.selection import Selection, parse_label_selector
+
+if TYPE_CHECKING:
+    from landed.http import Http
+    from landed.kube.client import Client
 
 #: What a cluster is called that comes from a file.
 UNNAMED = "cluster"
@@ -46,23 +50,16 @@ def webhooks(o: Options) -> tuple[Channel, ...]:
 
 def outlets(o: Options) -> Mapping[str, Outlet]:
     """Every destination by its name."""
+    door = cache(_door)  # opened at the first use, and shared from then on
     found: list[Outlet] = [StatusOutlet(host) for host in hosts(o)]
-    found += [ChannelOutlet(channel, _door(secrets(o))) for channel in webhooks(o)]
+    found += [ChannelOutlet(channel, door) for channel in webhooks(o)]
     return {outlet.destination.name: outlet for outlet in found}
 
 
-def _door(hidden: tuple[Secret, ...]) -> Callable[[], Any]:
-    """The HTTP door, opened at the first use and shared from then on."""
-    opened: list[Any] = []
+def _door() -> Http:
+    from landed.http import Http
 
-    def door() -> Any:
-        from landed.http import Http
-
-        if not opened:
-            opened.append(Http(secrets=hidden))
-        return opened[0]
-
-    return door
+    return Http()
 
 
 def wording(o: Options) -> Wording:
@@ -125,7 +122,7 @@ def _from_cluster(name: str, client: Client, chosen: Selection, console: Console
     from landed.kube.read import read
 
     def look(since: int) -> Cluster:
-        return read(client, name, selection=chosen, since=since, warn=console.warn, progress=console.progress)
+        return read(client, name, selection=chosen, since=since, progress=console.progress)
 
     return Reader(name, look)
 

@@ -53,7 +53,7 @@ def _clusters(o: Options, console: Any, seen: set[Repository]) -> Iterator[Findi
         if not o.from_file:
             with compose.clients(o, console) as connected:
                 for name, client in connected:
-                    yield Finding("kubeconfig", "ok", f"{name}: {client.server}")
+                    yield Finding("kubeconfig", "ok", f"{name}: {client.endpoint}")
                     yield from access.examine(client, compose.selection(o))
         with compose.readers(o, console) as ready:
             looks = look(ready, {}, now=int(time.time()))

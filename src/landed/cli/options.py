@@ -50,14 +50,14 @@ class Options(Struct, frozen=True, kw_only=True):
     verbose: bool = False
 
 
-class Lines(click.ParamType):
+class Lines(click.ParamType[str]):
     """Text that an environment variable may hold several of, one per line."""
 
     name = "text"
     envvar_list_splitter = "\n"
 
 
-class SecretText(click.ParamType):
+class SecretText(click.ParamType[Secret]):
     """Text that does not print itself, not even in an error about it."""
 
     name = "secret"

@@ -34,8 +34,8 @@ def command(**values: Any) -> int:
     o = Options(**values)
     console = console_for(o, secrets(o))
     with line(o, console) as parts:
-        if not parts.outlets:
-            console.warn("There is nobody to tell: no Git host's token and no channel is given.")
         report = run(parts, once_only)
+    if not parts.outlets:
+        console.warn("There is nobody to tell: no Git host's token and no channel is given.")
     present(report, o, console, os.environ)
     return report.exit_code

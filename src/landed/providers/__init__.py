@@ -41,11 +41,12 @@ CHAT = {
 }
 
 
-def git(type_: str) -> GitProviderModule:
+# Not ``git`` and ``chat``: importing a package of that name would put it in the function's place.
+def git_module(type_: str) -> GitProviderModule:
     """The module of a Git host's type. Raises KeyError for a type that is not in ``GIT``."""
     return cast("GitProviderModule", import_module(GIT[type_].module))
 
 
-def chat(type_: str) -> ChatProviderModule:
+def chat_module(type_: str) -> ChatProviderModule:
     """The module of a channel's type. Raises KeyError for a type that is not in ``CHAT``."""
     return cast("ChatProviderModule", import_module(CHAT[type_].module))

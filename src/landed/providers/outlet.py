@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from landed import providers
-from landed.http import Http
 from landed.model import Channel, CommitStatus, Destination, Digest, Event, GitHost, Repository, State, Update
-from landed.providers.interface import GitProvider
+
+if TYPE_CHECKING:
+    from landed.http import Http
+    from landed.providers.interface import GitProvider
 
 
 class Outlet(Protocol):
@@ -42,7 +44,7 @@ class StatusOutlet:
         """The provider, connected at the first call."""
         with self._lock:
             if self._provider is None:
-                self._provider = providers.git(self._host.type).connect(self._host)
+                self._provider = providers.git_module(self._host.type).connect(self._host)
             return self._provider
 
     def deliver(self, update: Update) -> None:
@@ -69,7 +71,7 @@ class ChannelOutlet:
     def deliver(self, update: Update) -> None:
         """Send every request that says it, in order."""
         assert isinstance(update.payload, Digest | Event)  # noqa: S101 — the plan pairs them
-        module = providers.chat(self._channel.type)
+        module = providers.chat_module(self._channel.type)
         http = self._http()
         for request in module.requests(self._channel, update.payload):
             module.acknowledged(http.send(request))

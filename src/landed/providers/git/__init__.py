@@ -1,0 +1,1 @@
+"""Git hosts, one file each, named as in Flux's `Provider.spec.type`."""
