@@ -30,11 +30,10 @@ _WIDTH = 100
 @click.option(
     "--pace",
     type=click.FloatRange(0, 20),
-    default=1.0,
     metavar="FACTOR",
-    help="How long to stay with each scene: 2 is twice as long, 0 does not wait at all.",
+    help="How long to stay with each scene; 0 does not wait at all. Default: 3, or 1 with --once.",
 )
-def command(once: bool, port: int, pace: float) -> int:
+def command(once: bool, port: int, pace: float | None) -> int:
     """Play a story on a cluster, a Git host and a chat inbox that live in this process, and let `landed report`
     tell what it sees, step by step. A page shows it as people would see it.
 
@@ -51,9 +50,10 @@ def command(once: bool, port: int, pace: float) -> int:
     from landed.sandbox.telling import scenes
 
     gc.enable()  # unlike other commands, this one stays
+    factor = pace if pace is not None else 1 if once else 3
 
     def pause(seconds: float) -> None:
-        time.sleep(seconds * pace)
+        time.sleep(seconds * factor)
 
     clock, progress = Clock(MINUTES), Progress(scenes())
     sandbox = _sandbox(port, clock)

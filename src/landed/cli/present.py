@@ -40,7 +40,9 @@ def show(report: Report, format_: str, console: Console) -> None:
         console.warn(warning)
     for text, hint in _failures(report).items():
         console.error(DeliveryError(text, hint))
-    console.show(render(format_, console.hidden(report), console.view()))
+    # Plain text is searched for secrets as it is printed; what escapes its text must be clean before.
+    clean = report if format_ in ("lines", "table") else console.hidden(report)
+    console.show(render(format_, clean, console.view()))
 
 
 def present(report: Report, o: Options, console: Console, environ: Mapping[str, str]) -> None:

@@ -62,7 +62,7 @@ class ChatProviderModule(Protocol):
         """Everything to send, in order. Pure: the same payload gives the same bytes."""
 
     def acknowledged(self, response: Response) -> None:
-        """Raise DeliveryError unless ``response`` (any status below 400) says that the message was taken."""
+        """Raise DeliveryError unless ``response`` (always 2xx: the door refuses the rest) says that it was taken."""
 
 
 __all__ = [

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from landed import render
 from landed.errors import DeliveryError
-from landed.http import Request, Response, json_request, status_text
+from landed.http import Request, Response, clean, json_request, status_text
 from landed.model import Channel, Digest, Event, State, Story
 
 TAKES = "digests"
@@ -162,11 +162,11 @@ _CALLS = re.compile(r"@(?=here|channel|everyone)", re.IGNORECASE)
 
 
 def _escape(text: str) -> str:
-    """``text`` as nothing but text: no markup of the angled kind, and nobody called.
+    """``text`` as nothing but text on one line: no markup of the angled kind, and nobody called.
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    text = render.clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _CALLS.sub("@\u200b", text)
 
 

@@ -1,0 +1,423 @@
+"""What every Git host's provider must do, whatever it speaks. A new one joins by its line in ``HOSTS``."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from standins import github
+from standins.server import Answer, Fault, StandIn, answer, hang, hang_after, lost, reset, rubbish
+
+from landed import providers
+from landed.errors import ConfigurationError, DeliveryError
+from landed.model import CommitStatus, GitHost, Repository, Secret, State
+from landed.providers.interface import RemoteStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from landed.providers.interface import GitProvider
+
+COMMIT = "6dcd4ce23d88e2ee9568ba546c007c63d9131c1b"
+FLEET = Repository("git.example.com", "acme/fleet")
+
+
+class Host(NamedTuple):
+    """A stand-in for a type, and tokens of it."""
+
+    standin: Callable[[], Any]
+    writer: str
+    reader: str
+
+
+HOSTS = {"github": Host(github.GitHub, github.WRITER, github.READER)}
+
+
+def status(state: State = State.SUCCESS, context: str = "flux/prod/apps/web", **changes: str) -> CommitStatus:
+    told = {"description": "Applied main@6dcd4ce2", "target_url": "https://ci.example.com/run/1"} | changes
+    return CommitStatus(FLEET, COMMIT, context, state, **told)
+
+
+class World:
+    """A provider and the host it speaks to."""
+
+    def __init__(self, type_: str, standin: Any) -> None:
+        self.type = type_
+        self.standin = standin
+        self.waits: list[float] = []
+
+    def connect(self, token: str = "", **settings: Any) -> GitProvider:
+        chosen = Secret(token or HOSTS[self.type].writer)
+        settings = {"api_url": self.standin.url, "token": chosen} | settings
+        host = GitHost(self.type, FLEET.host, **settings)
+        return providers.git_module(self.type).connect(host, sleep=self.waits.append)
+
+
+@pytest.fixture(params=sorted(providers.GIT))
+def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(providers.git_module(request.param), "TIMEOUT", 1)
+    with HOSTS[request.param].standin() as standin:
+        yield World(request.param, standin)
+        assert standin.violations == []
+
+
+def failure(provider: GitProvider, update: CommitStatus | None = None) -> DeliveryError:
+    with pytest.raises(DeliveryError) as caught:
+        provider.set_status(update or status())
+    return hiding(caught.value)
+
+
+def hiding(error: DeliveryError) -> DeliveryError:
+    """``error``, once it is certain that no token is in it, not even in what it came from."""
+    shown = f"{error!r} {error} {error.message} {error.hint} {error.__cause__!r} {error.__context__!r}"
+    for host in HOSTS.values():
+        assert host.writer not in shown
+        assert host.reader not in shown
+    assert "\n" not in error.message
+    return error
+
+
+def test_every_registered_type_is_tested_here() -> None:
+    assert set(HOSTS) == set(providers.GIT)
+
+
+@pytest.mark.parametrize("type_", sorted(providers.GIT))
+def test_the_registry_knows_the_limits_of_the_module(type_: str) -> None:
+    entry, module = providers.GIT[type_], providers.git_module(type_)
+
+    assert (entry.description_limit, entry.context_limit) == (module.DESCRIPTION_LIMIT, module.CONTEXT_LIMIT)
+
+
+@pytest.mark.parametrize("state", [State.SUCCESS, State.FAILURE, State.PENDING])
+def test_every_state_is_written_and_read_back(world: World, state: State) -> None:
+    provider = world.connect()
+
+    provider.set_status(status(state))
+
+    assert provider.statuses(FLEET, COMMIT) == {"flux/prod/apps/web": RemoteStatus(state, "Applied main@6dcd4ce2")}
+
+
+def test_a_status_is_one_request(world: World) -> None:
+    provider = world.connect()
+
+    for number in range(10):
+        provider.set_status(status(context=f"flux/prod/{number}"))
+
+    assert len(world.standin.asked) == len(world.standin.writes) == 10
+    assert len(world.standin.contexts("acme/fleet", COMMIT)) == 10
+    assert world.waits == []
+
+
+def test_a_status_without_a_target_is_written(world: World) -> None:
+    world.connect().set_status(status(target_url=""))
+
+    assert b"target_url" not in world.standin.writes[0].body
+
+
+def test_the_same_status_gives_the_same_bytes(world: World) -> None:
+    provider = world.connect()
+
+    provider.set_status(status())
+    provider.set_status(status())
+
+    first, second = world.standin.writes
+    assert first == second
+
+
+def test_all_pages_are_read_back_and_the_newest_wins(world: World) -> None:
+    for number in range(250):
+        world.standin.store("acme/fleet", COMMIT, context=f"flux/{number % 125}", state="pending", description="old")
+    for number in range(125):
+        world.standin.store("acme/fleet", COMMIT, context=f"flux/{number}", state="success", description="new")
+
+    found = world.connect().statuses(FLEET, COMMIT)
+
+    assert found == {f"flux/{number}": RemoteStatus(State.SUCCESS, "new") for number in range(125)}
+    assert len(world.standin.asked) == 4
+
+
+def test_a_commit_without_statuses_has_none(world: World) -> None:
+    assert world.connect().statuses(FLEET, COMMIT) == {}
+
+
+def test_an_unknown_commit_is_said_so(world: World) -> None:
+    world.standin.missing.add(COMMIT)
+    provider = world.connect()
+
+    with pytest.raises(DeliveryError, match="the commit is not in that repository") as caught:
+        provider.statuses(FLEET, COMMIT)
+    assert not hiding(caught.value).passing
+    assert "the commit is not in that repository" in failure(provider).message
+
+
+def test_an_unknown_repository_is_named(world: World) -> None:
+    world.standin.missing.add("acme/fleet")
+
+    error = failure(world.connect())
+
+    assert "acme/fleet" in error.message
+    assert not error.passing
+    assert error.hint
+    assert len(world.standin.asked) == 1
+
+
+@pytest.mark.parametrize("path", ["fleet", "a/b/c", "", "/", "../x", "a/", "a/.."])
+def test_a_path_that_is_no_repository_is_not_asked_for(world: World, path: str) -> None:
+    error = failure(world.connect(), CommitStatus(Repository("h", path), COMMIT, "c", State.SUCCESS, "d"))
+
+    assert "owner/name" in error.message
+    assert world.standin.asked == []
+
+
+@pytest.mark.parametrize("path", ["ac me/fl?eet", "acme/fleet#x", "acme/%2e%2e"])
+def test_a_path_cannot_leave_its_place(world: World, path: str) -> None:
+    provider = world.connect()
+
+    provider.set_status(CommitStatus(Repository("h", path), COMMIT, "c", State.SUCCESS, "d"))
+
+    assert world.standin.asked[0].target.endswith(f"/statuses/{COMMIT}")
+    assert world.standin.asked[0].target.count("/") == 5
+
+
+@pytest.mark.parametrize(
+    ("token", "sentence"),
+    [("no-such-token-1234", "does not accept the token"), ("reader", "the token may not do that")],
+)
+def test_a_token_that_will_not_do_is_explained(world: World, token: str, sentence: str) -> None:
+    error = failure(world.connect(HOSTS[world.type].reader if token == "reader" else token))
+
+    assert sentence in error.message
+    assert "no-such-token" not in f"{error!r}{error.hint}"
+    assert error.hint
+    assert not error.passing
+    assert len(world.standin.asked) == 1
+
+
+@pytest.mark.parametrize("token", ["", "  ", "\n"])
+def test_an_empty_token_is_a_configuration_error(world: World, token: str) -> None:
+    with pytest.raises(ConfigurationError, match="token is empty"):
+        providers.git_module(world.type).connect(GitHost(world.type, FLEET.host, world.standin.url, Secret(token)))
+
+
+@pytest.mark.parametrize("token", ["two\nlines-of-token", "snow☃man-token"])
+def test_a_token_that_no_header_can_hold_is_not_sent(world: World, token: str) -> None:
+    error = failure(world.connect(token))
+
+    assert "token" in error.message
+    assert token not in f"{error!r} {error.__context__!r} {error.__cause__!r}"
+    assert world.standin.asked == []
+
+
+@pytest.mark.parametrize("address", ["", "git.example.com", "ftp://git.example.com", "https://", "https://[::1"])
+def test_an_address_that_is_no_url_is_a_configuration_error(world: World, address: str) -> None:
+    with pytest.raises(ConfigurationError, match="not a URL"):
+        world.connect(api_url=address)
+
+
+@pytest.mark.parametrize("code", [429, 502, 503, 504])
+def test_later_is_tried_again(world: World, code: int) -> None:
+    world.standin.faults += [answer(code, {"Retry-After": "2"})]
+
+    world.connect().set_status(status())
+
+    assert world.waits == [2]
+    assert world.standin.contexts("acme/fleet", COMMIT) == {"flux/prod/apps/web": ("success", "Applied main@6dcd4ce2")}
+
+
+@pytest.mark.parametrize(
+    ("code", "tries", "passing"),
+    [
+        (400, 1, False), (401, 1, False), (403, 1, False), (404, 1, False), (405, 1, False), (409, 1, True),
+        (422, 1, False), (429, 4, True), (500, 1, True), (502, 4, True), (503, 4, True), (504, 4, True),
+    ],
+)  # fmt: skip
+def test_refusals(world: World, code: int, tries: int, passing: bool) -> None:
+    retry = {"Retry-After": "1"} if code == 429 else {}
+    world.standin.faults += [answer(code, retry, '{"message": "no"}', only="POST")] * 12
+
+    error = failure(world.connect())
+
+    assert len(world.standin.writes) == tries
+    assert error.passing is passing
+    assert world.standin.contexts("acme/fleet", COMMIT) == {}
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_wait_that_is_too_long_is_not_begun(world: World, code: int) -> None:
+    world.standin.faults += [answer(code, {"Retry-After": "3600"})]
+
+    error = failure(world.connect())
+
+    assert error.passing
+    assert world.waits == []
+    assert "60 min" in error.message
+    assert len(world.standin.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [lost("POST"), hang_after("POST"), rubbish("POST")], ids=["lost", "hang after acting", "no HTTP"]
+)
+def test_a_status_whose_answer_was_lost_is_not_written_twice(world: World, fault: Fault) -> None:
+    world.standin.faults.append(fault)
+
+    world.connect().set_status(status())
+
+    assert len(world.standin.writes) == 1
+    assert len(world.standin.asked) == 2
+    assert len(world.standin.contexts("acme/fleet", COMMIT)) == 1
+
+
+@pytest.mark.parametrize("fault", [reset("POST"), hang("POST")], ids=["reset", "hang"])
+def test_a_status_that_was_lost_is_written_again(world: World, fault: Fault) -> None:
+    world.standin.faults.append(fault)
+
+    world.connect().set_status(status())
+
+    assert [asked.method for asked in world.standin.asked] == ["POST", "GET", "POST"]
+    assert len(world.standin.contexts("acme/fleet", COMMIT)) == 1
+
+
+def test_an_older_status_is_not_taken_for_the_one_that_was_lost(world: World) -> None:
+    world.standin.store("acme/fleet", COMMIT, context="flux/prod/apps/web", state="pending", description="")
+    world.standin.faults.append(reset("POST"))
+
+    world.connect().set_status(status())
+
+    assert world.standin.contexts("acme/fleet", COMMIT)["flux/prod/apps/web"][0] == "success"
+
+
+def test_where_reading_back_fails_too_the_doubt_is_told(world: World) -> None:
+    world.standin.faults += [lost("POST"), *[answer(500)] * 4]
+
+    error = failure(world.connect())
+
+    assert error.uncertain
+    assert error.passing
+    assert len(world.standin.writes) == 1
+
+
+def test_a_server_that_is_gone_is_named(world: World) -> None:
+    with StandIn(lambda asked: Answer(200)) as gone:
+        provider = world.connect(api_url=gone.url)
+
+    error = failure(provider)
+
+    assert FLEET.host in error.message
+    assert "the connection was refused" in error.message
+    assert error.passing
+    assert not error.uncertain
+    assert len(world.waits) == 3
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+@pytest.mark.parametrize("where", ["https://evil.example.com/x", "other port", "", "//"])
+def test_a_redirect_elsewhere_is_refused(world: World, code: int, where: str) -> None:
+    with StandIn(lambda asked: Answer(201, b"{}")) as other:
+        location = f"{other.url}/repos/acme/fleet" if where == "other port" else where
+        world.standin.faults += [answer(code, {"Location": location}, only="POST")] * 9
+
+        error = failure(world.connect())
+
+        assert other.asked == []
+    assert "redirect" in error.message
+    assert world.standin.contexts("acme/fleet", COMMIT) == {}
+
+
+NONSENSE = [
+    pytest.param(answer(302, {"Location": "http://[::1"}), id="redirect to nowhere"),
+    pytest.param(answer(200, {"Content-Type": "text/html"}, "<html>Please log in</html>"), id="HTML"),
+    pytest.param(answer(200, body=""), id="empty"),
+    pytest.param(answer(200, body="{"), id="half JSON"),
+    pytest.param(answer(201, body="[]"), id="other JSON"),
+    pytest.param(answer(201, body=b"\xff\xfe\x00"), id="no text"),
+    pytest.param(answer(200, {"X-RateLimit-Remaining": "many", "X-RateLimit-Limit": "?"}, "{}"), id="strange headers"),
+    pytest.param(answer(200, {"Content-Length": "99", "Connection": "close"}, "[]"), id="broken off"),
+]
+
+
+@pytest.mark.parametrize("fault", NONSENSE)
+def test_an_answer_that_makes_no_sense_is_no_success(world: World, fault: Fault) -> None:
+    world.standin.faults += [fault] * 9
+
+    failure(world.connect())
+
+
+@pytest.mark.parametrize("fault", [fault for fault in NONSENSE if fault.id != "other JSON"])
+def test_reading_back_nonsense_is_no_empty_list(world: World, fault: Fault) -> None:
+    world.standin.faults += [fault] * 9
+
+    with pytest.raises(DeliveryError) as caught:
+        world.connect().statuses(FLEET, COMMIT)
+    hiding(caught.value)
+
+
+HOSTILE = "<!channel> @everyone ::error::x ##[error]y <b>&amp;</b> **z** [a](http://evil) \x1b[31m\x00\u202e `rm` 😀"
+
+
+def test_hostile_descriptions_arrive_as_they_are_within_the_limit(world: World) -> None:
+    provider = world.connect()
+
+    provider.set_status(status(description=HOSTILE + "x" * 100_000))
+
+    module = providers.git_module(world.type)
+    ((_, description),) = world.standin.contexts("acme/fleet", COMMIT).values()
+    assert len(description) <= module.DESCRIPTION_LIMIT
+    assert description.startswith("<!channel> @everyone ::error::x")
+
+
+def test_hostile_answers_are_not_repeated_as_they_are(world: World) -> None:
+    writer = HOSTS[world.type].writer
+    body = json.dumps({"message": f"\x1b[31m::error::{writer} {'long ' * 9999}"})
+    world.standin.faults += [answer(422, body=body)]
+
+    error = failure(world.connect())
+
+    assert "\x1b" not in error.message
+    assert len(error.message) < 500
+
+
+def test_one_provider_serves_many_threads(world: World) -> None:
+    provider = world.connect()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: provider.set_status(status(context=f"flux/{number}")), range(80)))
+
+    assert len(world.standin.contexts("acme/fleet", COMMIT)) == 80
+    assert len(world.standin.writes) == 80
+
+
+def test_an_examination_writes_nothing(world: World) -> None:
+    findings = world.connect().examine([FLEET])
+
+    assert [finding.level for finding in findings] == ["ok"]
+    assert world.standin.writes == []
+
+
+def test_an_examination_without_repositories_looks_at_the_token(world: World) -> None:
+    assert [finding.level for finding in world.connect().examine([])] == ["ok"]
+    assert [finding.level for finding in world.connect("no-such-token").examine([])] == ["problem"]
+
+
+def test_an_examination_looks_at_five_repositories(world: World) -> None:
+    repositories = [Repository(FLEET.host, f"acme/{number}") for number in range(9)]
+
+    findings = world.connect().examine(repositories)
+
+    assert len(world.standin.asked) == 5
+    assert "4 more repositories" in findings[-1].message
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [answer(401), answer(404), answer(500), answer(200, body="[]"), answer(200, body="<html>"), lost(), rubbish()],
+)
+@pytest.mark.parametrize("repositories", [[], [FLEET]], ids=["token", "repository"])
+def test_an_examination_that_fails_is_a_finding(world: World, fault: Fault, repositories: list[Repository]) -> None:
+    world.standin.faults += [fault] * 9
+
+    (finding,) = world.connect().examine(repositories)
+
+    assert finding.level == "problem"
+    assert HOSTS[world.type].writer not in repr(finding)

@@ -1,0 +1,211 @@
+"""A GitHub that keeps commit statuses, and holds every request and every answer against GitHub's own description.
+
+The description is data (``tests/data/github-openapi.md`` says where from). It leaves some things open that the real
+server refuses; those are added here, each marked ``OURS``.
+"""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from openapi_core import OpenAPI
+from openapi_core.exceptions import OpenAPIError
+from openapi_core.testing import MockRequest, MockResponse
+from standins.server import Answer, Asked, StandIn
+
+if TYPE_CHECKING:
+    import ssl
+
+DESCRIPTION = Path(__file__).parent.parent / "data" / "github-openapi.json.gz"
+STATUSES_LIMIT = 1000
+
+#: Tokens it knows. They look like GitHub's, so that what hides them is tested with the real forms.
+WRITER = "ghs_16C7e42F292c6912E7710c838347Ae178B4a"
+READER = "ghs_0000e42F292c6912E7710c838347Ae17READ"
+CLASSIC = "ghp_9999e42F292c6912E7710c838347Ae178CLA"
+NARROW = "ghp_1111e42F292c6912E7710c838347Ae178NAR"
+
+
+class Token(NamedTuple):
+    """What a token may do."""
+
+    writes: bool = True
+    scopes: str | None = None
+    """Of a classic token: what ``X-OAuth-Scopes`` says."""
+    push: bool | None = None
+    """What a repository's ``permissions`` say; None where there are none."""
+
+
+TOKENS = {
+    WRITER: Token(),
+    READER: Token(writes=False),
+    CLASSIC: Token(scopes="repo:status, gist", push=True),
+    NARROW: Token(writes=False, scopes="gist", push=True),
+}
+
+
+@cache
+def _vendor() -> Any:
+    return json.loads(gzip.decompress(DESCRIPTION.read_bytes()))
+
+
+#: Where the description says that the API is; what stands before it in a real address does not matter to it.
+_PLACE = "https://api.github.com"
+
+
+@cache
+def tightened() -> OpenAPI:
+    """GitHub's description, also of its Enterprise Server, with what the real ones are known to refuse besides."""
+    description = copy.deepcopy(_vendor())
+    description["servers"] = [{"url": f"{_PLACE}/api/v3"}, {"url": _PLACE}]
+    write = description["paths"]["/repos/{owner}/{repo}/statuses/{sha}"]["post"]
+    body = write["requestBody"]["content"]["application/json"]["schema"]
+    body["additionalProperties"] = False  # OURS: nothing misspelt
+    body["properties"]["description"]["maxLength"] = 140  # OURS: said in no schema
+    body["properties"]["context"]["maxLength"] = 255  # OURS
+    body["properties"]["target_url"]["pattern"] = "^https?://"  # OURS: "must use http(s) scheme"
+    sha = next(parameter for parameter in write["parameters"] if parameter.get("name") == "sha")
+    sha["schema"]["pattern"] = "^[0-9a-f]{40}$"  # OURS: a whole hash
+    return OpenAPI.from_dict(description)
+
+
+class GitHub:
+    """The stand-in. As github.com under ``url``, as GitHub Enterprise Server under ``ghes_url``.
+
+    Every repository exists, and every commit in it, but those in ``missing`` (``owner/name`` or a hash).
+    """
+
+    def __init__(self, *, context: ssl.SSLContext | None = None) -> None:
+        self.server = StandIn(self._act, context=context)
+        self.url = self.server.url
+        self.ghes_url = f"{self.url}/api/v3"
+        self.faults = self.server.faults
+        self.asked = self.server.asked
+        self.missing: set[str] = set()
+        self.private: set[str] = set()
+        self.renamed: dict[str, str] = {}
+        self.tokens = dict(TOKENS)
+        self.statuses: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        """(``owner/name``, commit) → what is stored, newest first."""
+        self.violations: list[str] = []
+        """Requests or answers that GitHub's description does not allow. Should stay empty."""
+        self._count = 0
+
+    def __enter__(self) -> GitHub:
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.server.__exit__(*problem)
+
+    @property
+    def writes(self) -> list[Asked]:
+        """The POSTs that arrived."""
+        return [asked for asked in self.asked if asked.method == "POST"]
+
+    def contexts(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
+        """Context → newest (state, description)."""
+        stored = reversed(self.statuses.get((repository, commit), []))
+        return {status["context"]: (status["state"], status["description"] or "") for status in stored}
+
+    def store(self, repository: str, commit: str, **status: str) -> dict[str, Any]:
+        """Put a status there, as if somebody had written it."""
+        self._count += 1
+        base = f"{self.url}/repos/{repository}/statuses/{commit}"
+        entry: dict[str, Any] = copy.deepcopy(_vendor()["components"]["examples"]["status"]["value"])
+        entry |= {"url": base, "id": self._count, "description": None, "target_url": None, "context": "default"}
+        entry |= status
+        self.statuses.setdefault((repository, commit), []).insert(0, entry)
+        return entry
+
+    def _act(self, asked: Asked) -> Answer:
+        token = self.tokens.get(asked.headers.get("authorization", "").split(" ", 1)[-1])
+        if token is None:
+            return _json(401, {"message": "Bad credentials", "documentation_url": "https://docs.github.com/rest"})
+        request = MockRequest(_PLACE, asked.method, asked.path, args=asked.query, data=asked.body)
+        try:
+            tightened().validate_request(request)
+        except OpenAPIError as error:
+            self.violations.append(f"{asked.method} {asked.path}: {_why(error)}")
+            return _json(422, {"message": "Validation Failed", "errors": [{"message": _why(error)}]})
+        answer = self._route(asked, token)
+        self._check(request, answer)
+        return answer
+
+    def _check(self, request: MockRequest, answer: Answer) -> None:
+        if answer.status in (301, 422) or (answer.status >= 300 and request.method == "post"):
+            return  # documented in prose only
+        try:
+            tightened().validate_response(request, MockResponse(answer.body, answer.status, dict(answer.headers)))
+        except OpenAPIError as error:
+            self.violations.append(f"the answer to {request.method} {request.path}: {_why(error)}")
+
+    def _route(self, asked: Asked, token: Token) -> Answer:
+        path = asked.path.removeprefix("/api/v3")
+        if path == "/rate_limit":
+            return _json(200, _vendor()["components"]["examples"]["rate-limit-overview"]["value"])
+        found = re.fullmatch(r"/repos/([^/]+/[^/]+)(?:/commits/([^/]+)/statuses|/statuses/([^/]+))?", path)
+        assert found, path
+        repository, listed, written = found.groups()
+        if repository in self.renamed:
+            location = self.url + asked.path.replace(repository, self.renamed[repository])
+            return _json(301 if asked.method == "GET" else 307, {"message": "Moved"}, {"Location": location})
+        if repository in self.missing:
+            return _json(404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"})
+        if (listed or written) in self.missing:
+            return _json(422, {"message": f"No commit found for SHA: {listed or written}"})
+        if written:
+            return self._write(repository, written, json.loads(asked.body), token)
+        return self._list(asked, repository, listed) if listed else self._show(repository, token)
+
+    def _write(self, repository: str, commit: str, status: dict[str, str], token: Token) -> Answer:
+        if not token.writes:
+            text = "Resource not accessible by integration"
+            return _json(403, {"message": text}, {"X-Accepted-GitHub-Permissions": "statuses=write"})
+        context = status.get("context", "default")
+        kept = [entry for entry in self.statuses.get((repository, commit), ()) if entry["context"] == context]
+        if len(kept) >= STATUSES_LIMIT:
+            text = "This SHA and context has reached the maximum number of statuses."
+            return _json(422, {"message": "Validation Failed", "errors": [{"code": "custom", "message": text}]})
+        return _json(201, self.store(repository, commit, **status))
+
+    def _list(self, asked: Asked, repository: str, commit: str) -> Answer:
+        size, page = int(asked.query.get("per_page", 30)), int(asked.query.get("page", 1))
+        stored = self.statuses.get((repository, commit), [])
+        headers = {}
+        if len(stored) > page * size:
+            here = f"{self.url}{asked.path}?per_page={size}"
+            last = -(-len(stored) // size)
+            headers["Link"] = f'<{here}&page={page + 1}>; rel="next", <{here}&page={last}>; rel="last"'
+        return _json(200, stored[(page - 1) * size : page * size], headers)
+
+    def _show(self, repository: str, token: Token) -> Answer:
+        shown = copy.deepcopy(_vendor()["components"]["examples"]["full-repository-default-response"]["value"])
+        for inner in ("source", "parent", "template_repository", "permissions"):
+            shown.pop(inner, None)  # the example does not follow its own schema in them
+        owner, name = repository.split("/")
+        shown |= {"name": name, "full_name": repository, "private": repository in self.private}
+        shown["language"] = None  # required, and missing in the example
+        shown["owner"]["login"] = owner
+        if token.push is not None:
+            shown["permissions"] = {"admin": False, "push": token.push, "pull": True}
+        headers = {"X-OAuth-Scopes": token.scopes} if token.scopes is not None else {}
+        return _json(200, shown, headers)
+
+
+def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> Answer:
+    limits = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4987", "X-RateLimit-Reset": "1893456000"}
+    kind = {"Content-Type": "application/json; charset=utf-8"}
+    return Answer(status, json.dumps(value).encode(), {**kind, **limits, **(headers or {})})
+
+
+def _why(error: BaseException) -> str:
+    """The error and what it is about, in a line."""
+    inner = getattr(error.__cause__, "schema_errors", None) or (error,)
+    return "; ".join([type(error).__name__, *(str(getattr(one, "message", one))[:200] for one in inner)])
