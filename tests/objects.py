@@ -62,9 +62,7 @@ def condition(
     return entry
 
 
-def progress(
-    phase: str, revision: str, *, retrying: bool = False, generation: int = 1, since: str = LATER
-) -> Object:
+def progress(phase: str, revision: str, *, retrying: bool = False, generation: int = 1, since: str = LATER) -> Object:
     """The Reconciling condition. ``phase`` is how its message starts, ``Detecting drift``."""
     return condition(
         "Reconciling",
@@ -276,9 +274,7 @@ def helm_release(
     )
 
 
-def listing(
-    kind: str, items: Iterable[Object], *, continue_token: str = "", resource_version: str = "4711"
-) -> Object:
+def listing(kind: str, items: Iterable[Object], *, continue_token: str = "", resource_version: str = "4711") -> Object:
     """One page of the list of ``kind``; for the kind ``List``, what ``kubectl get a,b -o json`` prints.
 
     Like a real API server, the items of a page carry their kind and apiVersion (custom resources do).

@@ -472,11 +472,25 @@ def test_a_list_that_starts_again_replaces_what_was_read() -> None:
     assert len(reader.cluster("prod").warnings) == 1
     reader.forget("Kustomization")
     reader.forget("Bucket")
-    assert reader.cluster("prod").seen == 0
+    assert reader.cluster("prod").kustomizations == ()
     reader.take("Kustomization", o.encoded(o.listing("Kustomization", [o.kustomization("here")])))
     cluster = reader.cluster("prod")
     assert [k.ref.name for k in cluster.kustomizations] == ["here"]
-    assert (list(cluster.sources), cluster.seen, cluster.warnings) == ([FLEET], THEN, ())
+    assert (list(cluster.sources), cluster.seen, cluster.warnings) == ([FLEET], LATER, ())
+
+
+def test_a_list_of_one_namespace_that_starts_again_leaves_the_others_alone() -> None:
+    reader = Reader()
+    for namespace in ("a", "b"):
+        items = [o.kustomization("good", namespace), o.kustomization("bad", namespace) | {"spec": 5}, 5]
+        reader.take("Kustomization", o.encoded(o.listing("Bare", []) | {"items": items}))
+    reader.forget("Kustomization", "b")
+    cluster = reader.cluster("prod")
+    assert [str(k.ref) for k in cluster.kustomizations] == ["Kustomization/a/good"]
+    assert cluster.warnings == (
+        "Kustomization a/bad: `.spec` is a whole number, expected a map",
+        "Kustomization 3 of the list: it is a whole number, expected a map",
+    )
 
 
 def test_of_an_object_that_comes_twice_the_last_one_counts() -> None:

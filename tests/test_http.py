@@ -107,7 +107,18 @@ def test_neither_requests_nor_responses_print_their_secrets(http: Http, server: 
     assert f"127.0.0.1:{server.port}" in shown
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
+@pytest.mark.parametrize("status", [502, 504])
+def test_what_a_gateway_may_have_passed_on_is_not_sent_again(http: Http, server: StandIn, status: int) -> None:
+    server.faults += [answer(status)] * 9
+
+    error = refusal(http, ask(server))
+
+    assert len(server.asked) == 1
+    assert error.passing
+    assert error.uncertain
+
+
+@pytest.mark.parametrize("status", [429, 503])
 def test_later_is_tried_again(http: Http, server: StandIn, waits: list[float], status: int) -> None:
     server.faults += [answer(status), answer(status), answer(status)]
 

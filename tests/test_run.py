@@ -304,7 +304,7 @@ def test_histories_are_wanted_since_everything_was_told(world: World) -> None:
     world.host.fails = lambda _: None
     world.run()
     world.run()
-    assert world.since == [0, 101, 101, 200]
+    assert world.since == [0, 101, 101, 140]
 
 
 def test_what_had_come_and_gone_before_the_first_look_is_nobodys_news(world: World) -> None:

@@ -30,6 +30,8 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 3.05, 15.0
 TRIES, MAX_WAIT = 4, 60.0
 #: Answers that say "later": nothing is wrong with the request.
 LATER = frozenset({429, 502, 503, 504})
+#: Of these, the ones of a gateway that may have passed the request on.
+PERHAPS_DONE = frozenset({502, 504})
 #: Methods that may be repeated although an earlier try may have been carried out (RFC 9110, 9.2.2).
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 #: Bytes of an answer that are read; characters of it that an error quotes.
@@ -148,7 +150,8 @@ class Http:
                 if 200 <= answer.status < 300:
                     return answer
                 asked = retry_after(answer.headers.get("retry-after", ""), time.time())
-                failure, again = _refusal(request, answer), answer.status in LATER
+                uncertain = answer.status in PERHAPS_DONE and request.method not in REPEATABLE
+                failure, again = _refusal(request, answer, uncertain), answer.status in LATER and not uncertain
             else:
                 asked = None
                 uncertain = sent.given and request.method not in REPEATABLE
@@ -338,7 +341,7 @@ def _answer(request: Request, raw: RawResponse) -> Response:
     )
 
 
-def _refusal(request: Request, answer: Response) -> DeliveryError:
+def _refusal(request: Request, answer: Response, uncertain: bool) -> DeliveryError:
     if answer.status < 400:
         return DeliveryError(
             f"{answer.origin} answered {status_text(answer.status)}{_destination(request, answer)};"
@@ -350,6 +353,7 @@ def _refusal(request: Request, answer: Response) -> DeliveryError:
         f"{answer.origin} answered {status_text(answer.status)}{said}",
         _hint(request, answer),
         passing=answer.status in LATER or answer.status >= 500,
+        uncertain=uncertain,
     )
 
 

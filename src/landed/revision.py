@@ -19,7 +19,8 @@ _REVISION = re.compile(
     r"(?:(?:\A|@)(?P<algorithm>sha1|sha256|sha384|sha512|blake3):|\A|[@/:])"
     r"(?P<hash>[0-9a-fA-F]{32,128})\Z"
 )
-_ATTEMPT = re.compile(
+# The patterns that a run on a healthy cluster does not need are compiled when they are first used.
+_ATTEMPT = (
     r"(Fetching manifests|Building manifests|Detecting drift|Running health checks)"
     r" for revision (\S+) with a timeout of "
 )
@@ -29,7 +30,7 @@ _PHASES = {
     "Detecting drift": "applying",
     "Running health checks": "health checks",
 }
-_DEPENDENCY = re.compile(r"(?:dependency '([^'/\s]+)/([^'/\s]+)'|unable to get '([^'/\s]+)/([^'/\s]+)' dependency)")
+_DEPENDENCY = r"(?:dependency '([^'/\s]+)/([^'/\s]+)'|unable to get '([^'/\s]+)/([^'/\s]+)' dependency)"
 
 
 def commit(revision: str, kind: str) -> str:
@@ -75,13 +76,13 @@ def attempt(message: str) -> tuple[str, str]:
 
     The phases are ``fetching``, ``building``, ``applying`` and ``health checks``.
     """
-    match = _ATTEMPT.match(message)
+    match = re.match(_ATTEMPT, message)
     return (_PHASES[match[1]], match[2]) if match else ("", "")
 
 
 def dependency(message: str) -> tuple[str, str] | None:
     """Give namespace and name of the dependency that a DependencyNotReady message waits for."""
-    match = _DEPENDENCY.match(message)
+    match = re.match(_DEPENDENCY, message)
     return (match[1] or match[3], match[2] or match[4]) if match else None
 
 
@@ -90,9 +91,8 @@ _SSH = frozenset({"ssh", "git+ssh", "ssh+git"})
 _SCHEMES = _WEB | _SSH | {"git"}
 _WITH_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\\]*)(?=[/?#]|\Z)([^?#]*)")
 #: Without a user the host must have a dot: ``C:/fleet`` and ``oci:fleet`` are something else.
-_LIKE_SCP = re.compile(r"(?:[^/@:]+@(\[[^\]/]+\]|[^/:@]+)|([^/:@]+\.[^/:@]+)):(?!//)([^?#]*)")
+_LIKE_SCP = r"(?:[^/@:]+@(\[[^\]/]+\]|[^/:@]+)|([^/:@]+\.[^/:@]+)):(?!//)([^?#]*)"
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|\w(?:[\w.-]*\w)?)\.?(?::([0-9]{0,5}))?")
-_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 #: What must stay encoded in a path, so that it reads the same when it is decoded again.
 _RESERVED = frozenset("/?#%")
 _ALIASES = {
@@ -128,7 +128,7 @@ def repository(url: str) -> Repository | None:
         return None
     if match := _WITH_SCHEME.match(text):
         scheme, authority, path = match[1].lower(), match[2].rpartition("@")[2], match[3]
-    elif match := _LIKE_SCP.match(text):
+    elif match := re.match(_LIKE_SCP, text):
         scheme, authority, path = "ssh", match[1] or match[2], match[3]
     else:
         return None
@@ -169,7 +169,9 @@ def _azure(segments: tuple[str, ...]) -> tuple[str, ...]:
 
 def _segments(path: str) -> tuple[str, ...]:
     """Split a path; () if there is nothing in it or it climbs."""
-    path = _ESCAPES.sub(_decoded, path).strip("/ ")
+    if "%" in path:
+        path = re.sub("(?:%[0-9A-Fa-f]{2})+", _decoded, path)
+    path = path.strip("/ ")
     while path.endswith(".git"):
         path = path[:-4].rstrip("/ ")
     segments = tuple(segment for segment in path.split("/") if segment)

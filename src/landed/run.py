@@ -31,6 +31,9 @@ from landed.told import Intent, Told
 
 T = TypeVar("T")
 
+#: Seconds that may lie between the time in a snapshot and its being there to read.
+STAMPED_BEFORE = 60
+
 #: Seconds between two writes of the ledger while deliveries come in.
 SAVE_EVERY = 2.0
 
@@ -310,10 +313,12 @@ def _remember(line: Line, looks: Iterable[Look], told: Told, due: Plan, deliveri
 
 
 def _reach(told: Told, look: Look) -> int:
-    """From when on histories are wanted next time. What had come and gone before the very first look is nobody's news;
-    after that, a snapshot of the same second may have been written after the look, and is asked for again.
+    """From when on histories are wanted next time. What had come and gone before the very first look is nobody's news.
+    After that some time is looked at twice: Flux stamps a snapshot before it writes it.
     """
-    return max(told.seen[look.cluster], look.seen) if look.cluster in told.seen else look.seen + 1
+    if look.cluster not in told.seen:
+        return look.seen + 1
+    return max(told.seen[look.cluster], look.seen - STAMPED_BEFORE)
 
 
 def _report(line: Line, looks: Sequence[Look], deliveries: Sequence[Delivery], planned: Sequence[Update]) -> Report:

@@ -12,12 +12,13 @@ from landed.errors import ConfigurationError
 
 _KEY = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?"
 _VALUE = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)?"
-_REQUIREMENT = re.compile(
+# Compiled when it is first used, which in most runs is never.
+_REQUIREMENT = (
+    r"(?s)"
     rf"\s*(?:!\s*(?P<absent>{_KEY})"
     rf"|(?P<key>{_KEY})(?:\s*(?P<equal>==|=|!=)\s*(?P<value>{_VALUE})"
     rf"|\s+(?P<set>in|notin)\s*\(\s*(?P<values>{_VALUE}(?:\s*,\s*{_VALUE})*)\s*\))?)"
-    r"\s*(?:,(?=.)|\Z)",
-    re.DOTALL,
+    r"\s*(?:,(?=.)|\Z)"
 )
 
 
@@ -54,6 +55,8 @@ class Selection(Struct, frozen=True):
             return False
         if self.kustomizations and not _names(self.kustomizations, namespace, name):
             return False
+        if not self.label_selector:
+            return True
         return all(requirement.admits(labels) for requirement in parse_label_selector(self.label_selector))
 
 
@@ -65,16 +68,16 @@ def parse_label_selector(text: str) -> tuple[Requirement, ...]:
     Raises ConfigurationError that says where it stopped making sense.
     """
     requirements = []
-    position = 0
-    while text.strip() and position < len(text):
-        match = _REQUIREMENT.match(text, position)
+    rest = text.strip()
+    while rest:
+        match = re.match(_REQUIREMENT, rest)
         if match is None:
             raise ConfigurationError(
-                f"The label selector {text!r} cannot be understood from {text[position:].strip()!r} on.",
+                f"The label selector {text!r} cannot be understood from {rest.strip()!r} on.",
                 "Write it as for kubectl: app=web,tier!=db,env in (stage,prod),team,!legacy",
             )
         requirements.append(_requirement(match))
-        position = match.end()
+        rest = rest[match.end() :]
     return tuple(requirements)
 
 

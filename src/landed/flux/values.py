@@ -1,0 +1,197 @@
+"""From the wire's shapes to the model's values: equal parts are shared, parts that nobody needs are dropped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
+
+from landed.flux import wire
+from landed.flux.times import seconds
+from landed.model import Condition, HelmRelease, Kustomization, ObjectRef, Snapshot, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from landed.selection import Selection
+
+_NO_KUSTOMIZATION_STATUS = wire.KustomizationStatus()
+_NO_HELM_STATUS = wire.HelmReleaseStatus()
+_NO_SOURCE_STATUS = wire.SourceStatus()
+_NO_SOURCE_SPEC = wire.SourceSpec()
+_NO_ARTIFACT = wire.Artifact()
+_NO_ARTIFACT_METADATA = wire.ArtifactMetadata()
+_NO_SNAPSHOT_METADATA = wire.SnapshotMetadata()
+_NO_OWNER = wire.Owner()
+
+#: Which member of ``.spec.ref`` counts if there are several, and what Flux follows if there is none.
+_PRECEDENCE = {
+    "GitRepository": (("commit", "name", "semver", "tag", "branch"), "branch=master"),
+    "OCIRepository": (("digest", "semver", "tag"), "tag=latest"),
+}
+
+
+class Values:
+    """Makes values. Thousands of objects share a few revisions, namespaces, sources and conditions."""
+
+    def __init__(self, selection: Selection, since: int) -> None:
+        self._selection = selection
+        self._since = since
+        self._texts: dict[str, str] = {}
+        self._refs: dict[tuple[str, str, str], ObjectRef] = {}
+        self._conditions: dict[Condition, Condition] = {}
+        self._no_labels: Mapping[str, str] = {}
+        self.seen = 0
+        """The newest ``lastReconciled`` of the Kustomizations made so far."""
+
+    def kustomization(self, raw: wire.Kustomization[Any]) -> Kustomization | None:
+        """Make a Kustomization; None if it is not selected."""
+        meta, spec, status = raw.metadata, raw.spec, raw.status or _NO_KUSTOMIZATION_STATUS
+        namespace, name = self._text(meta.namespace), meta.name
+        labels = (meta.labels if self._selection.label_selector else None) or self._no_labels
+        if not self._selection.admits(namespace, name, labels):
+            return None
+        states = self._states(status.conditions)
+        source = spec.sourceRef
+        return Kustomization(
+            ObjectRef("Kustomization", namespace, name),
+            self._ref(source.kind, source.namespace or namespace, source.name),
+            meta.uid or "",
+            meta.generation or 0,
+            _observed(status.observedGeneration),
+            meta.deletionTimestamp is not None,
+            spec.suspend is True,
+            spec.path or "",
+            self._text(spec.interval),
+            self._dependencies(namespace, spec.dependsOn) if spec.dependsOn else (),
+            labels,
+            states.get("Ready"),
+            states.get("Reconciling"),
+            states.get("Stalled"),
+            self._text(status.lastAppliedRevision),
+            self._text(status.lastAppliedOriginRevision),
+            self._text(status.lastAttemptedRevision),
+            self._history(status) if status.history else (),
+        )
+
+    def meant(self, namespace: str, name: str) -> bool:
+        """Whether a Kustomization of which only this much is known may be selected."""
+        return structs.replace(self._selection, label_selector="").admits(namespace, name, {})
+
+    def helm_release(self, raw: wire.HelmRelease) -> HelmRelease:
+        """Make a HelmRelease."""
+        meta, status = raw.metadata, raw.status or _NO_HELM_STATUS
+        namespace = self._text(meta.namespace)
+        states = self._states(status.conditions)
+        owner = meta.labels or _NO_OWNER
+        return HelmRelease(
+            ref=ObjectRef("HelmRelease", namespace, meta.name),
+            owner=self._ref("Kustomization", owner.namespace or namespace, owner.name) if owner.name else None,
+            generation=meta.generation or 0,
+            observed_generation=_observed(status.observedGeneration),
+            deleting=meta.deletionTimestamp is not None,
+            suspended=raw.spec is not None and raw.spec.suspend is True,
+            ready=states.get("Ready"),
+            stalled=states.get("Stalled"),
+        )
+
+    def source(self, kind: str, raw: wire.Source) -> Source:
+        """Make a source of any kind."""
+        meta, spec, status = raw.metadata, raw.spec or _NO_SOURCE_SPEC, raw.status or _NO_SOURCE_STATUS
+        artifact = status.artifact or _NO_ARTIFACT
+        origin = artifact.metadata or _NO_ARTIFACT_METADATA
+        states = self._states(status.conditions)
+        ref = self._ref(kind, self._text(meta.namespace), meta.name)
+        return Source(
+            ref=ref,
+            url=spec.url or spec.endpoint or "",
+            pointer=_pointer(ref, spec),
+            revision=self._text(artifact.revision),
+            origin_revision=self._text(origin.revision),
+            origin_url=origin.source or "",
+            updated=seconds(artifact.lastUpdateTime),
+            ready=states.get("Ready"),
+            fetch_failed=states.get("FetchFailed"),
+            suspended=spec.suspend is True,
+            deleting=meta.deletionTimestamp is not None,
+        )
+
+    def _text(self, text: str | None) -> str:
+        return self._texts.setdefault(text, text) if text else ""
+
+    def _ref(self, kind: str, namespace: str, name: str) -> ObjectRef:
+        key = (kind, namespace, name)
+        ref = self._refs.get(key)
+        if ref is None:
+            ref = self._refs[key] = ObjectRef(self._text(kind), self._text(namespace), name)
+        return ref
+
+    def _dependencies(self, namespace: str, entries: Sequence[wire.Dependency]) -> tuple[ObjectRef, ...]:
+        return tuple(self._ref("Kustomization", entry.namespace or namespace, entry.name) for entry in entries)
+
+    def _states(self, conditions: Sequence[wire.Condition] | None) -> dict[str, Condition]:
+        """The conditions that are read, by type."""
+        return {c.type: self._condition(c) for c in conditions or () if c.type in _READ}
+
+    def _condition(self, raw: wire.Condition) -> Condition:
+        """A Ready that is True needs no message, and without one it is like many others."""
+        status = self._text(raw.status)
+        settled = status == "True" and raw.type == "Ready"
+        made = Condition(
+            status,
+            self._text(raw.reason),
+            "" if settled else raw.message or "",
+            raw.observedGeneration or 0,
+            seconds(raw.lastTransitionTime),
+        )
+        return self._conditions.setdefault(made, made) if settled else made
+
+    def _history(self, status: wire.KustomizationStatus) -> tuple[Snapshot, ...]:
+        """The snapshots that may still be news.
+
+        Flux keeps the newest first, so reading stops at the first one older than ``since``; everything that ended
+        since then is kept, whatever its revision: a result may have been overtaken by a run that goes on, in which
+        case nothing else tells of it. With ``since`` 0 nothing was looked at before, and what came and went is no
+        news: the newest one suffices, for its duration. Always kept is the newest one of a revision that was
+        attempted in vain, because nothing else in the status tells its origin revision.
+        """
+        entries = status.history or ()
+        kept = []
+        for entry in entries if self._since else entries[:1]:
+            snapshot = self._snapshot(entry)
+            self.seen = max(self.seen, snapshot.at)
+            if snapshot.at < self._since:
+                break
+            kept.append(snapshot)
+        attempted = status.lastAttemptedRevision
+        if attempted != status.lastAppliedRevision and all(s.revision != attempted for s in kept):
+            rest = map(self._snapshot, entries[len(kept) :])
+            kept += [snapshot for snapshot in rest if snapshot.revision == attempted][:1]
+        return tuple(kept)
+
+    def _snapshot(self, raw: wire.Snapshot) -> Snapshot:
+        made_of = raw.metadata or _NO_SNAPSHOT_METADATA
+        return Snapshot(
+            self._text(made_of.revision),
+            self._text(made_of.originRevision),
+            self._text(raw.lastReconciledStatus),
+            seconds(raw.lastReconciled),
+            raw.lastReconciledDuration or "",
+        )
+
+
+_READ = frozenset({"Ready", "Reconciling", "Stalled", "FetchFailed"})
+
+
+def _observed(generation: int | None) -> int:
+    return -1 if generation is None else generation
+
+
+def _pointer(ref: ObjectRef, spec: wire.SourceSpec) -> str:
+    if ref.kind == "Bucket":
+        return f"bucket={spec.bucketName or ''}/{spec.prefix or ''}"
+    if ref.kind not in _PRECEDENCE:
+        return f"artifact={ref.namespace}/{ref.name}"
+    members, default = _PRECEDENCE[ref.kind]
+    given = spec.ref or {}
+    return next((f"{member}={given[member]}" for member in members if given.get(member)), default)

@@ -1,0 +1,266 @@
+"""Flux objects as the API server writes them, cut down to the fields that are read, and what can be wrong.
+
+What is not declared here is skipped by the decoder without being built, which is most of each object. ``gc=False``
+keeps the garbage collector from visiting values that cannot form cycles. Go writes ``null`` for whatever is absent,
+so only names may not be null. Annotations are evaluated at once on purpose: doing it later costs start-up time.
+
+The fields are those of https://fluxcd.io/flux/components/kustomize/api/v1/ ,
+https://fluxcd.io/flux/components/helm/api/v2/ and https://fluxcd.io/flux/components/source/api/v1/ .
+"""
+
+import re
+from functools import lru_cache
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+from msgspec.json import Decoder
+
+T = TypeVar("T")
+L = TypeVar("L")
+_Name = Annotated[str, Meta(min_length=1)]
+
+#: Everything that decoding foreign bytes can raise.
+ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+#: What may stand for labels: nobody wants them, all of them, or those of an owner.
+Unread = Raw
+Labels = dict[str, str | None] | None
+
+
+class Metadata(Struct, Generic[L], gc=False):
+    """``.metadata``, with labels in one of the shapes above."""
+
+    name: _Name
+    namespace: _Name
+    uid: str | None = None
+    generation: int | None = None
+    deletionTimestamp: str | None = None
+    labels: L = None  # type: ignore[assignment]  # absent is None in each of the shapes
+
+
+class Condition(Struct, gc=False):
+    """An entry of ``.status.conditions``."""
+
+    type: str | None = None
+    status: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    observedGeneration: int | None = None
+    lastTransitionTime: str | None = None
+
+
+class Reference(Struct, gc=False):
+    """``.spec.sourceRef``; its apiVersion says nothing that its kind does not."""
+
+    kind: _Name
+    name: _Name
+    namespace: str | None = None
+
+
+class Dependency(Struct, gc=False):
+    """An entry of ``.spec.dependsOn``."""
+
+    name: _Name
+    namespace: str | None = None
+
+
+class SnapshotMetadata(Struct, gc=False):
+    """``metadata`` of an entry of ``.status.history``."""
+
+    revision: str | None = None
+    originRevision: str | None = None
+
+
+class Snapshot(Struct, gc=False):
+    """An entry of ``.status.history``."""
+
+    lastReconciled: str | None = None
+    lastReconciledStatus: str | None = None
+    lastReconciledDuration: str | None = None
+    metadata: SnapshotMetadata | None = None
+
+
+class KustomizationSpec(Struct, gc=False):
+    """``.spec`` of a Kustomization."""
+
+    sourceRef: Reference
+    path: str | None = None
+    interval: str | None = None
+    suspend: bool | None = None
+    dependsOn: list[Dependency] | None = None
+
+
+class KustomizationStatus(Struct, gc=False):
+    """``.status`` of a Kustomization."""
+
+    observedGeneration: int | None = None
+    conditions: list[Condition] | None = None
+    lastAppliedRevision: str | None = None
+    lastAppliedOriginRevision: str | None = None
+    lastAttemptedRevision: str | None = None
+    history: list[Snapshot] | None = None
+
+
+class Kustomization(Struct, Generic[L], gc=False):
+    """A Kustomization."""
+
+    metadata: Metadata[L]
+    spec: KustomizationSpec
+    status: KustomizationStatus | None = None
+
+
+class Owner(
+    Struct,
+    gc=False,
+    rename={
+        "name": "kustomize.toolkit.fluxcd.io/name",
+        "namespace": "kustomize.toolkit.fluxcd.io/namespace",
+    },
+):
+    """The labels that kustomize-controller puts on what it applies."""
+
+    name: str | None = None
+    namespace: str | None = None
+
+
+class HelmReleaseSpec(Struct, gc=False):
+    """``.spec`` of a HelmRelease."""
+
+    suspend: bool | None = None
+
+
+class HelmReleaseStatus(Struct, gc=False):
+    """``.status`` of a HelmRelease."""
+
+    observedGeneration: int | None = None
+    conditions: list[Condition] | None = None
+
+
+class HelmRelease(Struct, gc=False):
+    """A HelmRelease."""
+
+    metadata: Metadata[Owner | None]
+    spec: HelmReleaseSpec | None = None
+    status: HelmReleaseStatus | None = None
+
+
+class SourceSpec(Struct, gc=False):
+    """``.spec`` of any source: no member means different things in two kinds."""
+
+    url: str | None = None
+    endpoint: str | None = None
+    bucketName: str | None = None
+    prefix: str | None = None
+    ref: dict[str, str | None] | None = None
+    suspend: bool | None = None
+
+
+class ArtifactMetadata(
+    Struct,
+    gc=False,
+    rename={
+        "revision": "org.opencontainers.image.revision",
+        "source": "org.opencontainers.image.source",
+    },
+):
+    """``.status.artifact.metadata`` (https://fluxcd.io/flux/cheatsheets/oci-artifacts/)."""
+
+    revision: str | None = None
+    source: str | None = None
+
+
+class Artifact(Struct, gc=False):
+    """``.status.artifact``."""
+
+    revision: str | None = None
+    lastUpdateTime: str | None = None
+    metadata: ArtifactMetadata | None = None
+
+
+class SourceStatus(Struct, gc=False):
+    """``.status`` of a source."""
+
+    conditions: list[Condition] | None = None
+    artifact: Artifact | None = None
+
+
+class Source(Struct, gc=False):
+    """A source of any kind."""
+
+    metadata: Metadata[Unread]
+    spec: SourceSpec | None = None
+    status: SourceStatus | None = None
+
+
+class PageMetadata(Struct, gc=False, rename={"continue_": "continue"}):
+    """``.metadata`` of a list."""
+
+    continue_: str | None = None
+
+
+class Page(Struct, Generic[T], gc=False):
+    """One page of a list of one kind."""
+
+    items: list[T] | None
+    metadata: PageMetadata | None = None
+
+
+class Head(Struct, gc=False):
+    """What tells a list from an object, and the kinds of objects apart."""
+
+    kind: str | None = None
+    apiVersion: str | None = None
+    items: Raw = Raw()
+    metadata: Raw = Raw()
+
+
+class Called(Struct, gc=False):
+    """The name of an object of which nothing else is sure."""
+
+    namespace: str
+    name: str
+
+
+@lru_cache(maxsize=32)
+def decoder(shape: Any) -> Decoder[Any]:
+    """Give the decoder for a shape, made when it is first wanted."""
+    return Decoder(shape)
+
+
+def decoded(shape: Any, document: bytes) -> Any:
+    """Decode a whole document. Raises ValueError with a sentence that quotes nothing of it."""
+    try:
+        return decoder(shape).decode(document)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"It is not a list of Kubernetes objects, nor one: {problem(error)}.") from None
+    except ERRORS as error:
+        place = re.search(r" \(byte \d+\)|\Z", str(error))
+        raise ValueError(f"It is not JSON{place and place[0]}." if document else "It is empty.") from None
+
+
+_NOUNS = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "a map",
+    "array": "a list",
+}
+
+
+def problem(error: Exception) -> str:
+    """Say what is wrong with a document and where in it, without quoting from it."""
+    text = str(error)
+    place = re.search(r" - at `\$(.*)`\Z", text)
+    path = place[1] if place and isinstance(error, msgspec.ValidationError) else ""
+    if missing := re.match(r"Object missing required field `(\w+)`", text):
+        return f"`{path}.{missing[1]}` is missing"
+    where = f"`{path}`" if path else "it"
+    if expected := re.match(r"Expected `(\w+)[^`]*`, got `(\w+)`", text):
+        wanted, got = (_NOUNS.get(word, word) for word in expected.groups())
+        return f"{where} is {got}, expected {wanted}"
+    if text.startswith("Expected `str` of length"):
+        return f"{where} is empty"
+    return f"{where} cannot be read"
