@@ -391,7 +391,7 @@ def test_a_commit_that_others_have_left_is_not_live() -> None:
 
 def test_two_branches_of_one_repository_do_not_wait_for_each_other() -> None:
     other = ObjectRef("GitRepository", "flux-system", "fleet-next")
-    objects = [
+    objects: list[Any] = [
         k("a"),
         k("b", source=other, applied=f"next@sha1:{B}", attempted=f"next@sha1:{B}"),
         git(),
@@ -402,7 +402,7 @@ def test_two_branches_of_one_repository_do_not_wait_for_each_other() -> None:
 
 def test_a_second_source_of_the_same_branch_that_lags_holds_the_commit_back() -> None:
     slow = ObjectRef("GitRepository", "flux-system", "fleet-slow")
-    objects = [
+    objects: list[Any] = [
         k("a", applied=MAIN_B, attempted=MAIN_B),
         k("b", source=slow),
         git(MAIN_B, updated=NOW - 10),
@@ -414,7 +414,7 @@ def test_a_second_source_of_the_same_branch_that_lags_holds_the_commit_back() ->
 
 
 def test_outcomes_and_observations_come_in_a_fixed_order() -> None:
-    objects = [k("b"), k("a"), git(MAIN_B)]
+    objects: list[Any] = [k("b"), k("a"), git(MAIN_B)]
     forward, backward = look(cluster(*objects)), look(cluster(*reversed(objects)))
     assert forward == backward
     assert [o.about.name for o in forward.outcomes[0].observations] == ["a", "b"]

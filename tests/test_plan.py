@@ -41,8 +41,8 @@ def due(told: Told, *looks: Look, to: tuple[Destination, ...] = ALL, now: int = 
 
 def deliver(told: Told, planned: Plan, now: int = NOW) -> Plan:
     """Take everything down as acknowledged."""
-    for destination, mark in planned.silent:
-        told.record(destination, mark, now)
+    for name, mark in planned.silent:
+        told.record(name, mark, now)
     for update in planned.updates:
         for mark in update.marks:
             told.record(update.destination, mark, now)
@@ -73,7 +73,8 @@ def contexts(planned: Plan) -> dict[str, tuple[str, State]]:
 
 # ── one Kustomization, one commit: before → now ─────────────────────────────────────────────────────────────────────
 
-EVERYBODY, GIT_ONLY, NOBODY = ["generic", "github.com", "slack"], ["github.com"], []
+EVERYBODY, GIT_ONLY = ["generic", "github.com", "slack"], ["github.com"]
+NOBODY: list[str] = []
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ EVERYBODY, GIT_ONLY, NOBODY = ["generic", "github.com", "slack"], ["github.com"]
 )
 def test_what_is_news(before: Any, now: Any, expected: list[str]) -> None:
     told = told_of(*([at_b(before)] if before else []))
-    assert destinations(due(told, at_b(now))) == [d for d in expected]
+    assert destinations(due(told, at_b(now))) == expected
 
 
 def test_one_status_for_the_object_and_one_for_the_commit() -> None:

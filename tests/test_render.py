@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from values import FLEET, MAIN_B, NOW, B
 
 from landed import render
 from landed.model import ObjectRef, Observation, Outcome, Repository, State, Story
-from values import FLEET, MAIN_B, NOW, B
 
 WEB = ObjectRef("Kustomization", "apps", "web")
 
@@ -124,10 +124,8 @@ def test_duration(text: str, expected: str) -> None:
         pytest.param(seen(State.SUCCESS, duration="13.118402s"), "Applied main@ae4f281d in 13.1s", id="success"),
         pytest.param(seen(State.SUCCESS), "Applied main@ae4f281d", id="success-without-duration"),
         pytest.param(
-            seen(
-                message="health check failed after 2m0.004s: timeout waiting for: [Deployment/apps/web status: 'InProgress']"
-            ),
-            "Health check failed after 2m0.004s: timeout waiting for: [Deployment/apps/web status: 'InProgress']",
+            seen(message="health check failed after 2m0.004s: timeout: [Deployment/apps/web status: 'InProgress']"),
+            "Health check failed after 2m0.004s: timeout: [Deployment/apps/web status: 'InProgress']",
             id="flux-says-it-already",
         ),
         pytest.param(

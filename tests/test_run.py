@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from msgspec import structs
+from values import FLEET, MAIN_A, MAIN_B, MAIN_C, NOW, B, cluster, git, k, phase, ready
 
 from landed.errors import ClusterError, DeliveryError
 from landed.ledger.file import FileLedger
 from landed.model import Cluster, CommitStatus, Destination, Digest, Report, Repository, Snapshot, State, Update
 from landed.plan import Wording
 from landed.run import Line, Reader, once_only, run
-from values import FLEET, MAIN_A, MAIN_B, MAIN_C, NOW, B, cluster, git, k, phase, ready
 
 LIVE = cluster(k(applied=MAIN_B, attempted=MAIN_B), git(MAIN_B))
 RUNNING = cluster(
@@ -333,7 +333,7 @@ def test_what_came_and_went_while_nobody_looked_is_told_before_what_is_current(w
 def test_a_dry_run_says_what_would_be_sent_and_touches_nothing(world: World, tmp_path: Path) -> None:
     report = world.run(dry_run=True)
     assert len(report.planned) == 2
-    assert world.host.written == world.host.asked == []
+    assert (world.host.written, world.host.asked) == ([], [])
     assert list(tmp_path.iterdir()) == []
 
 

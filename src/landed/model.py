@@ -56,7 +56,7 @@ class State(StrEnum):
 RESULTS = frozenset({State.SUCCESS, State.FAILURE})
 
 
-class ObjectRef(Struct, frozen=True, order=True):
+class ObjectRef(Struct, frozen=True, order=True, gc=False):
     """Which Kubernetes object."""
 
     kind: str

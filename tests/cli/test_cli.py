@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from landed import __version__
-from landed.cli import COMMANDS, enter
 from objects import LATER, MAIN_B, B, condition, git_repository, kustomization, listing, progress
 from standins.github import WRITER, GitHub
 from standins.server import answer
 from standins.webhook import Receiver
+
+from landed import __version__
+from landed.cli import COMMANDS, enter
 
 GOOD = WRITER
 
@@ -74,7 +74,7 @@ def seen(tmp_path: Path) -> Path:
     return path
 
 
-def write(path: Path, *objects: Mapping[str, Any]) -> None:
+def write(path: Path, *objects: dict[str, Any]) -> None:
     path.write_text(json.dumps(listing("List", [*objects, git_repository(revision=MAIN_B)])))
 
 
