@@ -1,0 +1,42 @@
+"""Where the ledger lives: a registry of places, one file per place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from landed.errors import ConfigurationError
+from landed.ledger.interface import Ledger
+
+#: Scheme of ``--ledger`` → module with ``connect(location, …)``. A plain path is ``file``.
+LEDGERS = {
+    "file": "landed.ledger.file",
+}
+
+
+def ledger(
+    location: str,
+    *,
+    lock_timeout: float = 30.0,
+    warn: Callable[[str], None],
+    progress: Callable[[str], None],
+) -> Ledger:
+    """Make the ledger that ``location`` names: a path, or ``scheme://…``. Nothing is opened yet.
+
+    ``lock_timeout`` is in seconds. Raises ConfigurationError for an empty location or an unknown scheme.
+    """
+    scheme, separator, rest = location.partition("://")
+    if not separator:
+        scheme, rest = "file", location
+    if scheme not in LEDGERS:
+        known = ", ".join(f"{name}://" for name in LEDGERS)
+        raise ConfigurationError(
+            f"The ledger {location!r} has an unknown scheme.",
+            f"Give --ledger a path or one of: {known}",
+        )
+    if not rest or "\0" in rest:
+        raise ConfigurationError(
+            f"The ledger {location!r} names no place.", "Give --ledger a path, for example .landed/ledger.json"
+        )
+    made: Ledger = import_module(LEDGERS[scheme]).connect(rest, lock_timeout=lock_timeout, warn=warn, progress=progress)
+    return made

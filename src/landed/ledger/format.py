@@ -1,0 +1,106 @@
+"""The ledger's content as bytes, for every place that stores it whole. No I/O.
+
+Version 1 is UTF-8 JSON, one value to a line so that it can be read and compared::
+
+    {
+     "version": 1,
+     "destinations": {
+      "github.com": {
+       "acme/fleet flux/prod/apps/web": [
+        {"commit": "6dcd4ce2…", "is": "success ReconciliationSucceeded", "at": 1766400000},
+        …                                            (``handle`` and ``past`` only where they say something)
+       ]
+      }
+     },
+     "seen": {"prod": 1766400000},
+     "begun": [["slack", "acme/fleet flux/prod/apps/web", "6dcd4ce2…"]]
+    }
+
+``version`` and ``destinations`` must be there, or the file is not ours. Unknown members are ignored; a change that
+an older reader must not overlook raises ``version``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from landed.told import Entry, Intent, Told, prune
+
+VERSION = 1
+#: What is never exceeded in writing …
+MOST_ENTRIES = 100_000
+MOST_BYTES = 32 * 1024 * 1024
+#: … and what is not even parsed in reading.
+MOST_BYTES_READ = 64 * 1024 * 1024
+
+
+class UnreadableError(Exception):
+    """These bytes are no ledger that can be used. ``kind`` is ``damaged`` or ``newer``; the text says why."""
+
+    def __init__(self, kind: str, why: str) -> None:
+        super().__init__(why)
+        self.kind = kind
+
+
+class _Head(Struct):
+    version: int
+
+
+class _Stored(Struct):
+    version: int
+    destinations: dict[str, dict[str, list[Entry]]]
+    seen: dict[str, int] = {}
+    begun: list[Intent] = []
+
+
+def decode(raw: bytes) -> Told:
+    """``raw`` as a value. Raises UnreadableError, and nothing else, whatever the bytes are."""
+    if len(raw) > MOST_BYTES_READ:
+        raise UnreadableError("damaged", f"it is larger than {MOST_BYTES_READ // 1024 // 1024} MiB")
+    if not raw.strip(b"\0 \t\r\n"):
+        raise UnreadableError("damaged", "it is empty")
+    try:
+        stored = msgspec.json.decode(raw, type=_Stored)
+    except msgspec.ValidationError as error:
+        raise _judged(raw, error) from None
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError("damaged", f"it is cut short or not JSON: {error}") from None
+    if stored.version != VERSION:
+        raise _other_version(stored.version)
+    for lines in stored.destinations.values():
+        for line in [line for line, entries in lines.items() if not entries]:
+            del lines[line]
+    return Told(stored.destinations, stored.seen, stored.begun)
+
+
+def encode(told: Told) -> bytes:
+    """``told`` as bytes, without its oldest entries where it holds too many."""
+    kept = prune(told, MOST_ENTRIES)
+    raw = _written(kept)
+    while len(raw) > MOST_BYTES and kept.count():
+        kept = prune(kept, int(kept.count() * 0.9 * MOST_BYTES / len(raw)))
+        raw = _written(kept)
+    return raw
+
+
+def _written(told: Told) -> bytes:
+    compact = msgspec.json.encode(_Stored(VERSION, told.destinations, told.seen, told.begun))
+    return msgspec.json.format(compact, indent=1) + b"\n"
+
+
+def _judged(raw: bytes, error: msgspec.ValidationError) -> UnreadableError:
+    """Whether what does not fit is a later version, which may look like anything, or simply wrong."""
+    try:
+        version = msgspec.json.decode(raw, type=_Head).version
+    except (ValueError, RecursionError):
+        return UnreadableError("damaged", f"it is not a ledger: {error}")
+    if version == VERSION:
+        return UnreadableError("damaged", f"it is not a ledger: {error}")
+    return _other_version(version)
+
+
+def _other_version(version: int) -> UnreadableError:
+    if version > VERSION:
+        return UnreadableError("newer", f"it has version {version}, this landed knows version {VERSION}")
+    return UnreadableError("damaged", f"it is not a ledger: there is no version {version}")

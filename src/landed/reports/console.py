@@ -1,0 +1,238 @@
+"""Everything a run says: to a person at a terminal, to the log of a CI job, or as JSON to a log collector.
+
+What was asked for (a table, JSON) goes to standard output with ``show``, all the rest to standard error. Whatever
+passes through here is free of secrets and harmless to whoever reads the log.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import TextIO, TypeVar
+
+import msgspec
+
+from landed import render
+from landed.errors import LandedError
+from landed.model import Secret
+from landed.reports import commands
+from landed.reports.interface import View
+from landed.reports.progress import Progress
+from landed.reports.redact import forms, hidden, hider
+
+T = TypeVar("T")
+
+#: The runner drops what is more than this per level and step, and cuts what is longer.
+MOST_ANNOTATIONS = 10
+LONGEST_ANNOTATION = 4096
+_COLOURS = {"error": "31", "warning": "33", "detail": "2"}
+_PLAINER = str.maketrans({"✓": "+", "✗": "x", "→": ">", "…": "~", "·": "-", "–": "-", "◌": "o", "─": "-"})
+
+
+class Console:
+    """Where a run speaks. Safe to use from several threads.
+
+    ``environ`` tells GitHub (``GITHUB_ACTIONS``) and GitLab (``GITLAB_CI``) from a terminal, and ``NO_COLOR``;
+    ``log_format`` is ``text`` or ``json``; ``clock`` gives seconds since the Unix epoch.
+    """
+
+    def __init__(
+        self,
+        out: TextIO,
+        err: TextIO,
+        *,
+        environ: Mapping[str, str],
+        quiet: bool = False,
+        verbose: bool = False,
+        log_format: str = "text",
+        secrets: Sequence[Secret] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._out = out
+        self._err = err
+        self._environ = environ
+        self._quiet = quiet
+        self._verbose = verbose
+        self._json = log_format == "json"
+        self._clock = clock
+        self._hide = hider(secrets)
+        self._warned: set[str] = set()
+        self._annotated: defaultdict[str, set[str]] = defaultdict(set)
+        self._transient = False
+        self._lock = threading.RLock()
+        self.kind = _kind(err, environ)
+        """``terminal``, ``github``, ``gitlab`` or ``plain``."""
+        self._progress = Progress(self._show_progress, every=0.1 if self._live else 5.0, clock=clock)
+        if self.kind == "github":
+            self._mask(secrets)
+
+    @property
+    def _live(self) -> bool:
+        return self.kind == "terminal" and not self._json
+
+    # ── what there is to say ────────────────────────────────────────────────────────────────────────────────────────
+
+    def note(self, text: str) -> None:
+        """Something worth knowing. Not with ``--quiet``."""
+        if not self._quiet:
+            self._say("note", text)
+
+    def detail(self, text: str) -> None:
+        """Something for who looks closely: only with ``--verbose``."""
+        if self._verbose:
+            self._say("detail", text)
+
+    def warn(self, text: str) -> None:
+        """Something that should be seen to. The same text is said once."""
+        with self._lock:
+            if text in self._warned:
+                return
+            self._warned.add(text)
+        self._say("warning", text)
+
+    def error(self, error: LandedError) -> None:
+        """What went wrong, and what to do about it; on GitHub it marks the run, too."""
+        self._say("error", error.message, error.hint)
+        self.annotate("error", f"{error.message}\n{error.hint}" if error.hint else error.message)
+
+    def progress(self, text: str) -> None:
+        """What is being done right now, "" when it is over. Shown only if it takes longer than a second."""
+        if self._quiet:
+            return
+        self._progress.say(text)
+        if not text:
+            with self._lock:
+                self._erase()
+
+    def annotate(self, level: str, message: str, title: str = "") -> None:
+        """On GitHub, mark the run with an ``error``, ``warning`` or ``notice``: the same text once, ten of a level."""
+        if self.kind != "github" or self._json:
+            return
+        text = render.cut(self._safe(message), LONGEST_ANNOTATION)
+        with self._lock:
+            made = self._annotated[level]
+            if text in made or len(made) >= MOST_ANNOTATIONS:
+                return
+            made.add(text)
+        self._put(self._err, commands.annotation(level, text, title=self._safe(title)))
+
+    def show(self, text: str) -> None:
+        """What was asked for, ready made: to standard output."""
+        self.progress("")
+        self._put(self._out, self._hide(text))
+
+    def close(self) -> None:
+        """Nothing more is going to be said."""
+        self.progress("")
+
+    # ── for the formats ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def hidden(self, value: T) -> T:
+        """A report, or any value, without the secrets."""
+        return hidden(value, self._hide)
+
+    def view(self) -> View:
+        """Whom a format is rendered for."""
+        terminal = self._out.isatty() and self.kind in {"terminal", "plain"}
+        return View(
+            now=int(self._clock()),
+            terminal=terminal,
+            colour=terminal and not self._environ.get("NO_COLOR"),
+            width=_width(self._out, self._environ) if terminal else 0,
+        )
+
+    # ── the ways out ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _safe(self, text: str) -> str:
+        # Twice: a control character may have split a secret that is whole without it.
+        return self._hide(commands.harmless(self._hide(text)))
+
+    def _say(self, level: str, text: str, hint: str = "") -> None:
+        text, hint = self._safe(text), self._safe(hint)
+        if self._json:
+            self._put(self._err, self._as_json(level, text, hint))
+            return
+        label = level if level in {"error", "warning"} else ""
+        if self.kind == "terminal" and not self._environ.get("NO_COLOR") and level in _COLOURS:
+            painted = label or text
+            painted = f"\x1b[{_COLOURS[level]}m{painted}\x1b[0m"
+            line = f"{painted}: {text}" if label else painted
+        else:
+            line = f"{label}: {text}" if label else text
+        self._put(self._err, f"{line}\n  {hint}" if hint else line)
+
+    def _as_json(self, level: str, text: str, hint: str) -> str:
+        entry = {"time": render.rfc3339(int(self._clock())), "level": level, "message": text}
+        if hint:
+            entry["hint"] = hint
+        return msgspec.json.encode(entry).decode()
+
+    def _mask(self, secrets: Sequence[Secret]) -> None:
+        lines = {line for secret in secrets for form in forms(secret.reveal()) for line in commands.mask(form)}
+        if lines:
+            self._put(self._err, "\n".join(sorted(lines)))
+
+    def _show_progress(self, text: str) -> None:
+        if not self._live:
+            self._say("progress", f"{text} …")
+            return
+        line = render.cut(self._safe(text).replace("\n", " "), max(10, _width(self._err, self._environ) - 3))
+        with self._lock:
+            self._write(self._err, f"\r\x1b[K{line} …")
+            self._transient = True
+
+    def _erase(self) -> None:
+        if self._transient:
+            self._write(self._err, "\r\x1b[K")
+            self._transient = False
+
+    def _put(self, stream: TextIO, text: str) -> None:
+        with self._lock:
+            self._erase()
+            self._write(stream, text if text.endswith("\n") else f"{text}\n")
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        fitting = _fitting(text, getattr(stream, "encoding", None) or "utf-8")
+        if stream is self._out:
+            stream.write(fitting)
+            stream.flush()
+            return
+        with suppress(OSError, ValueError):  # a log that is gone must not end a run that delivers
+            stream.write(fitting)
+            stream.flush()
+
+
+def fatal(err: TextIO, environ: Mapping[str, str], message: str, hint: str) -> None:
+    """Tell an error that ended the run before, or outside of, any Console of its own."""
+    log_format = environ.get("LANDED_LOG_FORMAT") or environ.get("INPUT_LOG_FORMAT") or "text"
+    Console(err, err, environ=environ, log_format=log_format).error(LandedError(message, hint))
+
+
+def _kind(stream: TextIO, environ: Mapping[str, str]) -> str:
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return "github"
+    if environ.get("GITLAB_CI"):
+        return "gitlab"
+    return "terminal" if stream.isatty() and environ.get("TERM") != "dumb" else "plain"
+
+
+def _width(stream: TextIO, environ: Mapping[str, str]) -> int:
+    columns = environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    return 80
+
+
+def _fitting(text: str, encoding: str) -> str:
+    """``text`` as a stream of this encoding can take it."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAINER).encode(encoding, "replace").decode(encoding)
+    return text

@@ -1,0 +1,146 @@
+"""One line for each update and for each object that says nothing, and one line that sums up. Made for logs and grep."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from landed.model import CommitStatus, Delivery, Digest, Event, Look, ObjectRef, Report, State, Update
+from landed.reports.interface import View
+from landed.reports.rows import SYMBOLS, plain, rank, silent, troubles
+
+#: Columns wider than this are not aligned: one long name must not push all others out of sight.
+WIDEST = 48
+
+
+def render(report: Report, view: View) -> str:
+    """All lines, aligned; the last one sums up."""
+    return "\n".join((*lines(report), summary(report))) + "\n"
+
+
+def lines(report: Report) -> tuple[str, ...]:
+    """What was delivered, what was not and why, what would be, and which objects say nothing of any commit."""
+    table = [
+        *(_delivered(delivery) for delivery in report.deliveries),
+        *(("· planned", *_update(update)) for update in report.planned),
+        *_silent(report),
+    ]
+    return tuple(aligned(table))
+
+
+def aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Cells as lines, the columns one below the other, two blanks apart."""
+    widths: list[int] = []
+    for cells in table:
+        widths += [0] * (len(cells) - len(widths))
+        for number, cell in enumerate(cells):
+            widths[number] = max(widths[number], min(len(cell), WIDEST))
+    for cells in table:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip()
+
+
+def summary(report: Report) -> str:
+    """The whole run in one line."""
+    return f"{_told(report)}; {_seen(report)}."
+
+
+def _delivered(delivery: Delivery) -> tuple[str, ...]:
+    *cells, said = _update(delivery.update)
+    if delivery.error:
+        return ("✗ undelivered", *cells, plain(delivery.error))
+    return ("✓ delivered", *cells, said)
+
+
+def _update(update: Update) -> tuple[str, ...]:
+    """Commit, state, what about, whereto, and what is said."""
+    payload = update.payload
+    to = f"→ {plain(update.destination)}"
+    if isinstance(payload, CommitStatus):
+        commit = f"{payload.repository.path}@{payload.commit[:8]}"
+        return plain(commit), str(payload.state), plain(payload.context), to, plain(payload.description)
+    if isinstance(payload, Digest):
+        return (*_digest(payload), to, "")
+    about = payload.involvedObject
+    commit = update.marks[0].commit[:8] if update.marks else ""
+    name = f"{about.kind} {about.namespace}/{about.name}"
+    return (
+        plain(commit) or "–",
+        _severity(payload),
+        plain(name),
+        to,
+        plain(f"{payload.reason}: {payload.message}")[:200],
+    )
+
+
+def _severity(event: Event) -> str:
+    return str(State.FAILURE if event.severity == "error" else State.SUCCESS)
+
+
+def _digest(digest: Digest) -> tuple[str, str, str]:
+    told = [story.outcome for story in digest.stories]
+    state = min((str(outcome.state) for outcome in told), key=rank, default="")
+    commits = [f"{outcome.repository.path}@{outcome.commit[:8]}" for outcome in told if outcome.commit]
+    more = f" and {len(commits) - 1} more" if len(commits) > 1 else ""
+    return (
+        plain(f"{commits[0]}{more}" if commits else "–"),
+        state,
+        plain(", ".join(dict.fromkeys(o.cluster for o in told))),
+    )
+
+
+def _silent(report: Report) -> Iterator[tuple[str, ...]]:
+    for look in report.looks:
+        for row in troubles(look):
+            if row.state == "unreadable":
+                yield f"{row.symbol} unreadable", row.cluster, "", "", "", row.message
+            else:
+                yield f"{row.symbol} failing", row.cluster, row.state, row.name, "", row.message or row.reason
+        for row in silent(look):
+            yield f"{row.symbol} silent", row.cluster, row.state, row.name, "", row.message or row.reason
+
+
+def _told(report: Report) -> str:
+    done = [delivery.update for delivery in report.deliveries if not delivery.error]
+    failed = len(report.deliveries) - len(done)
+    if report.planned:
+        return f"{_updates(report.planned)} would be delivered"
+    if not report.deliveries:
+        return "Nothing new"
+    if not done:
+        return f"{_updates([d.update for d in report.deliveries])} could not be delivered"
+    return f"{_updates(done)} delivered" + (f", {failed} failed" if failed else "")
+
+
+def _updates(updates: Iterable[Update]) -> str:
+    kinds = Counter("status" if isinstance(update.payload, CommitStatus) else "message" for update in updates)
+    plurals = {"status": "statuses", "message": "messages"}
+    return " and ".join(f"{n} {kind if n == 1 else plurals[kind]}" for kind, n in sorted(kinds.items(), reverse=True))
+
+
+def _seen(report: Report) -> str:
+    read = [look for look in report.looks if not look.error]
+    states = Counter(state for look in read for state in _worst(look).values())
+    objects, unread = sum(states.values()), len(report.looks) - len(read)
+    found = ", ".join(f"{states[state]} {_WORDS.get(state, state)}" for state in SYMBOLS if states[state])
+    text = f"{objects} {'object' if objects == 1 else 'objects'} on {_clusters(len(read))}"
+    text += f": {found}" if found else ""
+    return f"{text}; {_clusters(unread)} could not be read" if unread else text
+
+
+_WORDS = {"failure": "failing", "success": "live"}
+
+
+def _worst(look: Look) -> dict[ObjectRef, str]:
+    """Each object once, though it may speak of two commits, with the worst that it says of the present."""
+    worst: dict[ObjectRef, str] = {}
+    current = (o for outcome in look.outcomes for o in outcome.observations if not o.past)
+    for observation in (*current, *look.silent):
+        about, state = observation.about, observation.state
+        before = worst.setdefault(about, state)
+        if before is not state and rank(state) < rank(before):
+            worst[about] = state
+    return worst
+
+
+def _clusters(number: int) -> str:
+    return f"{number} cluster" if number == 1 else f"{number} clusters"
