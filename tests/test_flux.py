@@ -354,7 +354,7 @@ def test_any_text_is_a_time_or_none(text: str) -> None:
         (o.oci_repository, {"digest": "sha256:00", "tag": "v1"}, "digest=sha256:00"),
         (o.oci_repository, {}, "tag=latest"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_a_source_follows_a_pointer(build: Any, ref: dict[str, str] | None, pointer: str) -> None:
     (source,) = look(build(spec={"ref": ref})).sources.values()

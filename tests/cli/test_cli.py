@@ -250,6 +250,7 @@ def test_doctor_says_which_commits_get_no_status(seen: Path, capsys: pytest.Capt
             ["report", "--from-file", "cluster.json", "--ledger", "s4://x"], "unknown scheme", id="unknown-ledger"
         ),
         pytest.param(["report"], "no kubeconfig", id="no-kubeconfig"),
+        pytest.param(["report", "--cluster-name", "\udcff"], "not UTF-8", id="not-utf-8"),
     ],
 )
 def test_a_clear_message_and_exit_code_2(

@@ -68,6 +68,8 @@ def command(once: bool, port: int, pace: float | None) -> int:
 
 
 def _sandbox(port: int, clock: Clock) -> Sandbox:
+    import os
+
     from landed.errors import ConfigurationError
     from landed.sandbox.world import Sandbox
 
@@ -75,7 +77,7 @@ def _sandbox(port: int, clock: Clock) -> Sandbox:
         return Sandbox(port, clock)
     except OSError as error:
         raise ConfigurationError(
-            f"Port {port} on 127.0.0.1 cannot be used: {error.strerror or type(error).__name__}.",
+            f"Port {port} on 127.0.0.1 cannot be used: {os.strerror(error.errno or 0)}.",
             "Give another one with --port, or leave it out for any free one.",
         ) from None
 

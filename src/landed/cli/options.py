@@ -69,11 +69,23 @@ class SecretText(click.ParamType[Secret]):
 
 def _unset_if_empty(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """An empty string is what a CI system passes for something that was left out."""
+    texts = value if param.multiple else [value]
+    if any(isinstance(text, str) and not _is_text(text) for text in texts or ()):
+        raise click.BadParameter("It is not UTF-8.", ctx, param)
     if param.multiple:
         return tuple(v.strip() for v in value or () if v.strip())
     if value is None or value == "":
         return param.get_default(ctx)
     return value
+
+
+def _is_text(text: str) -> bool:
+    """Whether it is text: an argument that is not UTF-8 arrives with half characters in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def option(name: str, *, help: str, **settings: Any) -> Callable[[F], F]:
