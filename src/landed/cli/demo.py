@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    import tempfile
     from collections.abc import Callable
 
     from landed.sandbox.clock import Clock
@@ -89,16 +90,28 @@ def _introduce(sandbox: Sandbox) -> None:
 
 
 def _play(stage: Stage, progress: Progress, pause: Callable[[float], None]) -> None:
-    import tempfile
     from pathlib import Path
 
     from landed.sandbox.telling import tell
 
-    with tempfile.TemporaryDirectory(prefix="landed-demo-") as folder:
+    with _folder() as folder:
         tell(stage, progress, Path(folder), _Narrator(len(progress.scenes)).say, pause)
     quiet = sum(scene.sent == "nothing" for scene in progress.scenes)
     click.secho("Everything has landed.", bold=True, nl=False)
     click.echo(f" {len(progress.scenes)} looks, {quiet} of them without news: those sent nothing.")
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    import tempfile
+
+    from landed.errors import ConfigurationError
+
+    try:
+        return tempfile.TemporaryDirectory(prefix="landed-demo-")
+    except OSError:
+        raise ConfigurationError(
+            "There is no folder for temporary files that can be written to.", "Name one with TMPDIR."
+        ) from None
 
 
 def _stay(sandbox: Sandbox) -> None:

@@ -33,9 +33,9 @@ def command(**values: Any) -> int:
 
     o = Options(**values)
     console = console_for(o, secrets(o))
-    with line(o, console) as parts:
-        report = run(parts, once_only)
-    if not parts.outlets:
+    with line(o, console) as whole:
+        report = run(whole, once_only)
+    if not whole.parts.outlets:
         console.warn("There is nobody to tell: no Git host's token and no channel is given.")
     present(report, o, console, os.environ)
     return report.exit_code

@@ -1,0 +1,126 @@
+"""Sends updates, and takes down what was acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from msgspec import Struct
+
+from landed.errors import DeliveryError
+from landed.ledger.interface import Ledger
+from landed.model import Delivery, Update
+from landed.pool import start
+from landed.providers.outlet import Outlet
+from landed.told import Intent, Told
+
+#: Seconds between two writes of the ledger while deliveries come in.
+SAVE_EVERY = 2.0
+
+
+class Tongue(Protocol):
+    """How a run speaks to whoever watches it."""
+
+    def warn(self, text: str) -> None:
+        """Something is not as it should be, and the run goes on."""
+
+    def progress(self, text: str) -> None:
+        """What is being done at the moment; shown only when it takes long."""
+
+
+class Parts(Struct, frozen=True):
+    """What it takes to deliver."""
+
+    ledger: Ledger
+    outlets: Mapping[str, Outlet]
+    tongue: Tongue
+    now: Callable[[], float]
+    """Seconds since the Unix epoch."""
+
+
+def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delivery, ...]:
+    """Send every update, concurrently within what each destination allows, and take down each acknowledgement.
+
+    What is about to be sent is written to the ledger first: a run that is killed in between leaves a trace, and the
+    next one asks the Git host before it repeats anything.
+    """
+    if not updates:
+        return ()
+    told.begin(Intent(update.destination, mark.line, mark.commit) for update in updates for mark in update.marks)
+    parts.ledger.save(told)
+    results: SimpleQueue[Delivery] = SimpleQueue()
+    for destination, its in _by_destination(updates).items():
+        outlet = parts.outlets[destination]
+        start(_sender(outlet, results), its, outlet.workers)
+    deliveries: list[Delivery] = []
+    try:
+        _collect(parts, updates, told, results, deliveries)
+    finally:
+        with suppress(Empty):  # cut short: what has been acknowledged meanwhile still counts
+            while len(deliveries) < len(updates):
+                _take(parts, told, results.get_nowait(), deliveries)
+        _settle(told, updates, deliveries)
+        parts.ledger.save(told)
+    return tuple(deliveries)
+
+
+def _collect(
+    parts: Parts, updates: Sequence[Update], told: Told, results: SimpleQueue[Delivery], deliveries: list[Delivery]
+) -> None:
+    saved = parts.now()
+    while len(deliveries) < len(updates):
+        delivery = results.get()
+        _take(parts, told, delivery, deliveries)
+        parts.tongue.progress(f"{len(deliveries)} of {len(updates)} updates delivered")
+        # A message to people cannot be looked up later: its acknowledgement is not to be lost.
+        to_people = parts.outlets[delivery.update.destination].destination.takes != "statuses"
+        if to_people or parts.now() - saved > SAVE_EVERY:
+            parts.ledger.save(told)
+            saved = parts.now()
+
+
+def _take(parts: Parts, told: Told, delivery: Delivery, deliveries: list[Delivery]) -> None:
+    deliveries.append(delivery)
+    if not delivery.error:
+        for mark in delivery.update.marks:
+            told.record(delivery.update.destination, mark, int(parts.now()))
+
+
+def _settle(told: Told, updates: Sequence[Update], deliveries: Iterable[Delivery]) -> None:
+    """Keep as begun only what may have been carried out without our knowing."""
+    accounted = {id(delivery.update) for delivery in deliveries if not delivery.uncertain}
+    told.begin(
+        Intent(update.destination, mark.line, mark.commit)
+        for update in updates
+        if id(update) not in accounted
+        for mark in update.marks
+    )
+
+
+def _sender(outlet: Outlet, results: SimpleQueue[Delivery]) -> Callable[[Update], None]:
+    return lambda update: results.put(_send(outlet, update))
+
+
+def _send(outlet: Outlet, update: Update) -> Delivery:
+    try:
+        outlet.deliver(update)
+    except DeliveryError as error:
+        return undelivered(update, error)
+    except Exception as error:  # noqa: BLE001 — a fault of ours in one destination must not silence the others
+        what = f"{outlet.destination.name}: an unexpected {type(error).__name__}; this is a fault of landed"
+        return Delivery(update, what, "Please report it, with the steps that lead to it.")
+    return Delivery(update)
+
+
+def undelivered(update: Update, error: DeliveryError) -> Delivery:
+    """The delivery that failed with ``error``."""
+    return Delivery(update, error.message, error.hint, passing=error.passing, uncertain=error.uncertain)
+
+
+def _by_destination(updates: Iterable[Update]) -> dict[str, list[Update]]:
+    groups: dict[str, list[Update]] = {}
+    for update in updates:
+        groups.setdefault(update.destination, []).append(update)
+    return groups

@@ -1,0 +1,282 @@
+"""One cluster, spoken to over one connection."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
+from ssl import SSLEOFError
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlencode
+
+from msgspec import Struct
+
+from landed import __version__
+from landed.errors import ClusterError
+from landed.kube import dial, tls
+from landed.kube.credentials import Credentials, Identity
+from landed.kube.endpoint import Endpoint
+from landed.kube.errors import Gone
+
+#: Seconds to wait for a connection, and for each part of an answer.
+TIMEOUT = 30.0
+
+#: Objects per page, as kubectl.
+PAGE = 500
+
+#: How often a request is made in all where it may help.
+TRIES = 4
+
+#: How often a list is begun again because it expired while it was read.
+RESTARTS = 3
+
+#: The longest a Retry-After is obeyed, in seconds.
+LONGEST_PAUSE = 30.0
+
+#: Bytes of one answer: thousands of times more than a page has.
+LIMIT = 1 << 30
+
+PASSING = frozenset({429, 500, 502, 503, 504})
+
+#: The connection was lost. Asking again is safe: nothing that is asked here changes anything.
+LOST = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, RemoteDisconnected, SSLEOFError)
+
+CUT = (*LOST, IncompleteRead, zlib.error)
+
+
+class Answer(Struct, frozen=True):
+    """A response, its body decompressed."""
+
+    status: int
+    headers: Mapping[str, str]
+    """With names in lower case."""
+    body: bytes
+
+
+class Client:
+    """Asks one API server. Connects when it is first needed, keeps the connection, replaces it when it is lost.
+
+    Not safe for several threads at once. Every method raises ClusterError, and ConfigurationError where the
+    kubeconfig proves unusable only now.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        credentials: Credentials,
+        *,
+        timeout: float = TIMEOUT,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``timeout`` in seconds holds for connecting and for each read; ``pause`` waits between tries."""
+        self.endpoint = endpoint
+        self.requests = 0
+        """How many requests were sent."""
+        self.connections = 0
+        """How many connections were made."""
+        self._credentials = credentials
+        self._timeout = timeout
+        self._pause = pause
+        self._connection: HTTPConnection | None = None
+        self._shown = Identity()
+
+    @property
+    def context(self) -> str:
+        """The kubeconfig's context."""
+        return self.endpoint.context
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """The body of what is at ``path``."""
+        return self._ask("GET", path, query or {}, None)
+
+    def post(self, path: str, body: bytes) -> bytes:
+        """Post JSON to ``path`` (a review, which changes nothing: it may be sent again) and give the answer's body."""
+        return self._ask("POST", path, {}, body)
+
+    def pages(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        take: Callable[[bytes], str],
+        restart: Callable[[], None],
+        size: int = PAGE,
+    ) -> None:
+        """Read a list page by page.
+
+        ``take`` consumes a page and returns its continue token, empty at the end; ValueError says that it is no list.
+        ``restart`` is told when the list expired midway and begins again from its start.
+        """
+        for left in range(RESTARTS, -1, -1):
+            try:
+                return self._walk(path, {**query, "limit": str(size)}, take)
+            except Gone:
+                if not left:
+                    raise ClusterError(
+                        f"{self.endpoint.subject} let a list expire before it was read, {RESTARTS + 1} times.",
+                        "It is busy, or the connection is slow. Try again later, or read fewer namespaces.",
+                    ) from None
+            restart()
+        return None
+
+    def close(self) -> None:
+        """Close the connection. The client may still be used, and connects again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _walk(self, path: str, query: Mapping[str, str], take: Callable[[bytes], str]) -> None:
+        token = ""
+        while True:
+            body = self.get(path, {**query, "continue": token} if token else query)
+            try:
+                following = take(body)
+            except ValueError:
+                raise self._not_kubernetes(body) from None
+            if not following:
+                return
+            if following == token:  # a server that does so would never end
+                raise self._not_kubernetes(body)
+            token = following
+
+    def _not_kubernetes(self, body: bytes) -> ClusterError:
+        from landed.kube import problems
+
+        return problems.not_kubernetes(self.endpoint, body)
+
+    def _ask(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> bytes:
+        """Ask until there is an answer, or until it is clear that there will be none."""
+        from_root = self.endpoint.prefix + path + (f"?{urlencode(query)}" if query else "")
+        renewed = False
+        for left in range(TRIES - 1, -1, -1):
+            answer = self._exchange(method, from_root, body, last=not left)
+            if answer is None:
+                self._pause(_backoff(TRIES - left))
+                continue
+            if answer.status in (200, 201):
+                return answer.body
+            if answer.status == 401 and not renewed and left and self._credentials.renew():
+                renewed = True
+                continue
+            if answer.status not in PASSING or not left:
+                raise self._refused(method, path, answer)
+            self._pause(_retry_after(answer.headers) or _backoff(TRIES - left))
+        raise AssertionError("the last try returns or raises")
+
+    def _refused(self, method: str, path: str, answer: Answer) -> ClusterError:
+        from landed.kube import problems
+
+        return problems.answered(self.endpoint, method, path, answer.status, answer.headers, answer.body, self._shown)
+
+    def _exchange(self, method: str, path: str, body: bytes | None, *, last: bool) -> Answer | None:
+        """One request and its answer; None where the answer was cut off and another try is due."""
+        identity = self._credentials.identity()
+        try:
+            return self._on_live_connection(identity, method, path, body)
+        except (OSError, HTTPException, zlib.error, ValueError) as error:
+            self.close()
+            if isinstance(error, CUT) and not last:
+                return None
+            from landed.kube import problems
+
+            raise problems.failed(self.endpoint, error, self._timeout, identity) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _on_live_connection(self, identity: Identity, method: str, path: str, body: bytes | None) -> Answer:
+        """A kept connection may have been closed by the other side meanwhile; that costs no try."""
+        if self._connection is not None:
+            try:
+                return self._send(self._connect(identity), method, path, body)
+            except LOST:
+                self.close()
+        return self._send(self._connect(identity), method, path, body)
+
+    def _connect(self, identity: Identity) -> HTTPConnection:
+        """The open connection, if it was opened with the certificate we have now; else a new one."""
+        if (identity.certificate, identity.key) != (self._shown.certificate, self._shown.key):
+            self.close()
+        self._shown = identity
+        if self._connection is None:
+            https = self.endpoint.scheme == "https"
+            context = tls.context(self.endpoint, identity.certificate, identity.key) if https else None
+            self._connection = dial.connect(self.endpoint, self._timeout, context)
+            self.connections += 1
+        return self._connection
+
+    def _send(self, connection: HTTPConnection, method: str, path: str, body: bytes | None) -> Answer:
+        self.requests += 1
+        connection.putrequest(method, dial.target(self.endpoint, path), skip_host=True, skip_accept_encoding=True)
+        for name, value in self._headers(body):
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        response = connection.getresponse()
+        try:
+            read = _read(response, time.monotonic() + 10 * self._timeout)
+        finally:
+            response.close()
+        if response.will_close:
+            self.close()
+        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, read)
+
+    def _headers(self, body: bytes | None) -> list[tuple[str, bytes]]:
+        headers = [
+            ("Host", self.endpoint.netloc),
+            ("User-Agent", f"landed/{__version__}"),
+            ("Accept", "application/json"),
+            *self._credentials.impersonation,
+        ]
+        if self.endpoint.gzip:
+            headers.append(("Accept-Encoding", "gzip"))
+        if self._shown.authorization:
+            headers.append(("Authorization", self._shown.authorization))
+        if body is not None:
+            headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        return [(name, value.encode()) for name, value in headers]
+
+
+def _read(response: HTTPResponse, deadline: float) -> bytes:
+    """The whole body, decompressed as it arrives. IncompleteRead if it is cut off, TimeoutError if it only drips."""
+    expected = response.length
+    zipped = response.headers.get("Content-Encoding", "").lower() == "gzip"
+    inflate = zlib.decompressobj(31) if zipped else None
+    parts: list[bytes] = []
+    arrived = size = 0
+    while part := response.read1(1 << 18):
+        arrived += len(part)
+        plain = inflate.decompress(part, LIMIT + 1 - size) if inflate else part
+        size += len(plain)
+        parts.append(plain)
+        if size > LIMIT:
+            raise ValueError("too long")
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    if (expected is not None and arrived < expected) or (inflate and arrived and not inflate.eof):
+        raise IncompleteRead(b"")
+    return b"".join(parts)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds the server asks for; 0 where it does not, or names a date (Kubernetes never does)."""
+    text = headers.get("retry-after", "")
+    return min(float(text), LONGEST_PAUSE) if text.isascii() and text.isdigit() else 0.0
+
+
+def _backoff(tried: int) -> float:
+    """Seconds: a quarter, doubled with each try, give or take a half."""
+    from random import random
+
+    return 0.25 * float(2 ** (tried - 1)) * (0.5 + random())  # noqa: S311
