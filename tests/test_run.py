@@ -281,6 +281,26 @@ def test_cut_short_it_remembers_what_was_acknowledged(world: World) -> None:
     assert len(contexts) == len(set(contexts)) == 21
 
 
+def test_cut_short_at_the_very_first_run_it_does_not_tell_old_news_later(world: World) -> None:
+    world.seen["prod"] = cluster(k("a", ready=ready("False", "BuildFailed", "no"), attempted=MAIN_B), git(MAIN_B))
+    world.seen["stage"] = LIVE
+
+    class Cut(BaseException): ...
+
+    class Watcher(Silence):
+        def progress(self, text: str) -> None:
+            if "delivered" in text:
+                raise Cut
+
+    ledger = FileLedger(str(world.path), lock_timeout=1, warn=print, progress=print)
+    readers = [Reader(name, world.read(name)) for name in world.seen]
+    with pytest.raises(Cut):
+        run(Line(readers, Parts(ledger, {"slack": world.chat}, Watcher(), lambda: NOW), Wording(), print), once_only)
+    world.run()
+    stories = [(s.outcome.cluster, s.outcome.state) for digest in world.chat.messages for s in digest.stories]
+    assert stories == [("prod", State.FAILURE)]
+
+
 # ── clusters ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

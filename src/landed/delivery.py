@@ -12,12 +12,15 @@ from msgspec import Struct
 from landed.errors import DeliveryError
 from landed.ledger.interface import Ledger
 from landed.model import Delivery, Update
-from landed.pool import start
+from landed.pool import Crew
 from landed.providers.outlet import Outlet
 from landed.told import Intent, Told
 
 #: Seconds between two writes of the ledger while deliveries come in.
 SAVE_EVERY = 2.0
+
+#: Seconds that a run which is told to stop waits for answers, for each destination. CI systems give about ten in all.
+LAST_WAIT = 2.0
 
 
 class Tongue(Protocol):
@@ -51,19 +54,32 @@ def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delive
     told.begin(Intent(update.destination, mark.line, mark.commit) for update in updates for mark in update.marks)
     parts.ledger.save(told)
     results: SimpleQueue[Delivery] = SimpleQueue()
-    for destination, its in _by_destination(updates).items():
-        outlet = parts.outlets[destination]
-        start(_sender(outlet, results), its, outlet.workers)
+    crews = [
+        Crew(_sender(parts.outlets[name], results), its, parts.outlets[name].workers)
+        for name, its in _by_destination(updates).items()
+    ]
     deliveries: list[Delivery] = []
     try:
         _collect(parts, updates, told, results, deliveries)
+    except BaseException:
+        _wind_up(crews)
+        raise
     finally:
         with suppress(Empty):  # cut short: what has been acknowledged meanwhile still counts
             while len(deliveries) < len(updates):
                 _take(parts, told, results.get_nowait(), deliveries)
         _settle(told, updates, deliveries)
         parts.ledger.save(told)
-    return tuple(deliveries)
+    place = {id(update): number for number, update in enumerate(updates)}
+    return tuple(sorted(deliveries, key=lambda delivery: place[id(delivery.update)]))
+
+
+def _wind_up(crews: Iterable[Crew[Update]]) -> None:
+    """Let what is under way come to its end, for a moment: a message whose acknowledgement is lost is sent twice."""
+    for crew in crews:
+        crew.stop()
+    for crew in crews:
+        crew.wait(LAST_WAIT)
 
 
 def _collect(

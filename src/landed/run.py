@@ -84,8 +84,12 @@ def once(line: Line, told: Told, passing: frozenset[ObjectRef] = frozenset()) ->
     if line.dry_run:
         return _report(line, looks, (), due.updates)
     due, unread, asked = _read_back(line, looks, told, due)
+    for destination, mark in due.silent:  # before anything is sent: a run cut short must not make news of it
+        told.record(destination, mark, int(line.parts.now()))
+    served = _serve(line, looks, told, due)
     deliveries = (*unread, *deliver(line.parts, due.updates, told))
-    _remember(line, looks, told, due, deliveries, asked=asked)
+    if served or asked or deliveries:
+        _remember(line, looks, told, deliveries)
     return _report(line, looks, deliveries, ())
 
 
@@ -181,21 +185,25 @@ def _asked(update: Update) -> tuple[str, Repository, str]:
 # ── remember ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _remember(
-    line: Line, looks: Iterable[Look], told: Told, due: Plan, deliveries: Sequence[Delivery], *, asked: bool
-) -> None:
-    """Take down the baselines and how far this look reached; write only if there is anything to write."""
-    read = [look for look in looks if not look.error]
-    if not read:
-        return
+def _serve(line: Line, looks: Iterable[Look], told: Told, due: Plan) -> bool:
+    """Take down the baselines of channels that are served for the first time; true if there was anything to take down.
+
+    Before the first delivery: from then on the channel is known, and a run that is killed must not make old news of
+    the baseline into news.
+    """
+    if all(look.error for look in looks):
+        return False
     fresh = [told.serve(outlet.destination.name) for outlet in line.parts.outlets.values()]
     for destination, mark in due.silent:
         told.record(destination, mark, int(line.parts.now()))
-    if not (any(fresh) or due.silent or deliveries or asked):
-        return
+    return any(fresh) or bool(due.silent)
+
+
+def _remember(line: Line, looks: Iterable[Look], told: Told, deliveries: Sequence[Delivery]) -> None:
+    """Take down how far this look reached, if everything it brought is told, and write the ledger."""
     if not any(delivery.error for delivery in deliveries):
         told.settle()
-        told.seen.update({look.cluster: _reach(told, look) for look in read})
+        told.seen.update({look.cluster: _reach(told, look) for look in looks if not look.error})
     line.parts.ledger.save(told)
 
 

@@ -458,7 +458,7 @@ def test_a_webhook_that_hangs_is_given_up(place: Workplace) -> None:
         pytest.param(["--status-context=flux"], "--status-context", id="one name for all"),
         pytest.param(["--repository=not a url"], "--repository", id="no repository"),
         pytest.param(["--label-selector=a=b=c"], "selector", id="no selector"),
-        pytest.param(["--context=production", "--context=production"], "twice|production", id="a context twice"),
+        pytest.param(["--context=production", "--context=production"], "once", id="a context twice"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_explained_before_anything_is_done(

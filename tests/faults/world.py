@@ -29,9 +29,5 @@ STATUSES = {
         "flux/production/apps/late": "pending",
         "flux/production/apps/torn": "failure",
     },
-    (FLEET, A): {
-        "flux/production/apps/live": "success",
-        "flux/production/apps/late": "success",
-        "flux/production/apps/torn": "success",
-    },
+    (FLEET, A): {"flux/production/apps/late": "success"},
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -167,27 +169,26 @@ def test_get_watches(sandbox: Sandbox, arguments: tuple[str, ...]) -> None:
     binary = shutil.which("kubectl")
     assert binary
     command = [binary, "--kubeconfig=/dev/null", "-s", sandbox.api_url, "-n", "flux-system", "get", "ks", "-w"]
+    seen: list[str] = []
     with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as watcher:
-        assert watcher.stdout is not None
+        reader = threading.Thread(target=lambda: seen.extend(watcher.stdout or ()))
+        reader.start()
         try:
-            seen = _until(watcher.stdout.readline, '"name": "infra"')
-            for status in ("Unknown", "True"):
+            # kubectl drops the first event of a single object, so one change may come too early to be shown.
+            for status in itertools.islice(itertools.cycle(("Unknown", "True")), 200):
                 _ready(sandbox, "infra", status)
-                seen += _until(watcher.stdout.readline, f'"status": "{status}"')
+                if _shows(seen, "Unknown") and _shows(seen, "True"):
+                    break
+                time.sleep(0.1)
         finally:
             watcher.kill()
-    assert '"reason": "X"' in seen
+            reader.join()
+    assert _shows(seen, "Unknown")
+    assert _shows(seen, "True")
 
 
-def _until(readline: Callable[[], str], wanted: str) -> str:
-    seen, deadline = "", time.monotonic() + 20
-    while wanted not in seen and time.monotonic() < deadline:
-        line = readline()
-        if not line:
-            break
-        seen += line
-    assert wanted in seen
-    return seen
+def _shows(lines: list[str], status: str) -> bool:
+    return any(f'"status": "{status}"' in line for line in tuple(lines))
 
 
 @pytest.mark.parametrize(

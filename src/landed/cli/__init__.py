@@ -89,7 +89,7 @@ def enter(arguments: Sequence[str]) -> int:
         sys.stderr.close()  # the reader has gone: nothing to say, and nobody to say it to
         return DONE
     except (LandedError, click.ClickException, click.Abort, KeyboardInterrupt, Terminated) as error:
-        told, code = _ending(error)
+        told, code = _ending(error, reporting="report" in arguments[:1])
         _console(consoles).error(told)
         return code
     return result if isinstance(result, int) else DONE
@@ -99,7 +99,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
-def _ending(error: BaseException) -> tuple[LandedError, int]:
+def _ending(error: BaseException, *, reporting: bool) -> tuple[LandedError, int]:
     """What to say about an error that ended the run, and its exit code."""
     if isinstance(error, LandedError):
         return error, error.exit_code
@@ -107,9 +107,9 @@ def _ending(error: BaseException) -> tuple[LandedError, int]:
         ctx = getattr(error, "ctx", None)
         hint = f"See: {ctx.command_path} --help" if ctx is not None else ""
         return ConfigurationError(error.format_message(), hint), CONFIGURATION
-    what = "Terminated" if isinstance(error, Terminated) else "Interrupted"
-    left = f"{what}. What was delivered is in the ledger; the rest is left for the next run."
-    return ConfigurationError(left), TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+    ended, code = ("Terminated.", TERMINATED) if isinstance(error, Terminated) else ("Interrupted.", INTERRUPTED)
+    left = "What was delivered is in the ledger; the rest is left for the next run." if reporting else ""
+    return ConfigurationError(ended, left), code
 
 
 def _console(consoles: Sequence[Console]) -> Console:
