@@ -29,7 +29,6 @@ from landed.http import (
     TokenBucket,
     host_of,
     json_request,
-    redact,
     retry_after,
     secrets_of,
     spoken,
@@ -547,38 +546,6 @@ def test_a_secret_is_not_cut_in_half_by_being_quoted_briefly(http: Http, server:
     server.faults.append(answer(400, body="x" * 190 + " " + TOKEN))
 
     assert TOKEN[:6] not in refusal(http, ask(server)).message
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("see https://hooks.slack.com/services/T0/B0/x.", "see https://hooks.slack.com/…"),
-        ("(http://user:pw@host:8080/a?b=c)", "(http://host:8080/…"),
-        ("at https://example.com?token=abc", "at https://example.com/…"),
-        ("at https://example.com, there", "at https://example.com, there"),
-        ("Basic dXNlcjpzM2NyZXQtdG9rZW4=", "Basic ***"),
-        ("a s3cret-token b", "a *** b"),
-    ],
-)
-def test_redaction(text: str, expected: str) -> None:
-    assert redact(text, ["s3cret-token", ""]) == expected
-
-
-@given(
-    st.text(st.characters(codec="utf-8", exclude_characters="*"), min_size=6, max_size=60),
-    st.binary(max_size=8),
-    st.binary(max_size=8),
-)
-def test_a_secret_is_found_in_base64_wherever_it_stands(secret: str, before: bytes, after: bytes) -> None:
-    coded = base64.b64encode(before + secret.encode() + after).decode()
-
-    assert "***" in redact(coded, [secret])
-
-
-@given(st.text(), st.lists(st.text(min_size=1)))
-def test_redaction_takes_any_text(text: str, secrets: list[str]) -> None:
-    shown = redact(text, secrets)
-    assert all(secret not in shown or secret in "***https://…" for secret in secrets if secret in text)
 
 
 def test_the_secrets_of_a_request_are_its_address_and_its_secret_headers() -> None:

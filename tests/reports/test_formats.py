@@ -10,9 +10,10 @@ from reports.hostile import FLEET, HOSTILE, NOTHING, NOW, OBEYED, QUIET, REPORT,
 from reports.test_commands import ANY_TEXT
 
 from landed.model import Delivery, Look, Outcome, Report, Secret, State
+from landed.redact import hider
 from landed.reports import FORMATS, render
 from landed.reports.interface import View
-from landed.reports.redact import hidden, hider
+from landed.reports.redact import hidden
 
 LOG = View(NOW)
 TERMINAL = View(NOW, terminal=True, width=100)

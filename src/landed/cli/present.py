@@ -56,8 +56,16 @@ def present(report: Report, o: Options, console: Console, environ: Mapping[str, 
 
 
 def _failures(report: Report) -> dict[str, str]:
-    """Each different reason why something could not be delivered, once, with what to do."""
-    return {delivery.error: delivery.hint for delivery in report.deliveries if delivery.error}
+    """Why something could not be delivered, with what to do: of many alike at one destination, the first."""
+    alike: dict[tuple[str, str], dict[str, None]] = {}
+    for delivery in report.deliveries:
+        if delivery.error:
+            alike.setdefault((delivery.update.destination, delivery.hint), {})[delivery.error] = None
+    found = {}
+    for (_, hint), errors in alike.items():
+        first, *others = errors
+        found[f"{first} (and {len(others)} more like it)" if others else first] = hint
+    return found
 
 
 def show_findings(findings: Sequence[Finding], format_: str, console: Console) -> None:

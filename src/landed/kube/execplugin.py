@@ -26,7 +26,7 @@ from landed.errors import ClusterError, ConfigurationError
 from landed.kube import expiry
 from landed.kube.context import EXEC_CONFIG, Chosen
 from landed.kube.fields import Exec
-from landed.kube.redact import clean
+from landed.redact import clean
 
 #: Seconds a plugin may take.
 TIMEOUT = 60.0

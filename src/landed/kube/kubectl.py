@@ -23,7 +23,7 @@ from landed.flux import KINDS
 from landed.kube import credentials, kubeconfig
 from landed.kube.client import TIMEOUT, Client
 from landed.kube.endpoint import Endpoint
-from landed.kube.redact import clean
+from landed.redact import clean
 
 #: Seconds kubectl may take until it listens. It starts credential plugins only with the first request.
 STARTS_WITHIN = 20.0

@@ -19,7 +19,7 @@ from landed.kube import dial, expiry, proxy
 from landed.kube.context import Chosen, material
 from landed.kube.endpoint import DEFAULT_PORTS, Endpoint
 from landed.kube.fields import AuthProvider
-from landed.kube.redact import clean
+from landed.redact import clean
 
 TIMEOUT = 30.0
 

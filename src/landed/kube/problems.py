@@ -18,7 +18,7 @@ from landed.kube.credentials import Identity
 from landed.kube.dial import ProxyError
 from landed.kube.endpoint import Endpoint
 from landed.kube.errors import Forbidden, Gone, NotServed
-from landed.kube.redact import clean
+from landed.redact import clean
 
 RULES_FILE = "deploy/rbac.yaml"
 

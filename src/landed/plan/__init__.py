@@ -56,8 +56,8 @@ def plan(
 
 
 def _urgency(news: News) -> tuple[int, str]:
-    mark = news.update.marks[0] if news.update else None
-    return news.rank, f"{mark.line} {mark.commit}" if mark else ""
+    """Within a line the order stays as it was: what came and went before what is current."""
+    return news.rank, news.update.marks[0].line if news.update else ""
 
 
 __all__ = ["Plan", "Wording", "plan", "recall", "unsure"]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from landed.render import UNSEEN
+
 
 def harmless(text: str) -> str:
     """``text`` as it may stand in any log: it obeys nobody, moves nothing, and still reads the same to people.
@@ -31,10 +33,7 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
         # What a terminal or a log viewer obeys: colours, cursor moves, titles, links, GitLab's section markers.
         re.compile("\x1b\\[[0-9;:?<=>]*[ -/]*[@-~]|\x1b\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\)|\x9b[0-9;?]*[@-~]"),
         re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]"),
-        # Control characters (all but the newline), zero-width ones, and all that turn the writing direction.
-        re.compile(
-            "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
-        ),
+        re.compile(UNSEEN),
         re.compile("[\ud800-\udfff]"),
         re.compile(r"^([^\S\n]*)::", re.MULTILINE),
         re.compile(r"##(?=\w*\[)"),

@@ -19,10 +19,10 @@ import msgspec
 from landed import render
 from landed.errors import LandedError
 from landed.model import Secret
+from landed.redact import forms, hider
 from landed.reports import commands
 from landed.reports.interface import View
 from landed.reports.progress import Progress
-from landed.reports.redact import forms, hidden, hider
 
 T = TypeVar("T")
 
@@ -133,6 +133,8 @@ class Console:
 
     def hidden(self, value: T) -> T:
         """A report, or any value, without the secrets."""
+        from landed.reports.redact import hidden
+
         return hidden(value, self._hide)
 
     def view(self) -> View:

@@ -1,0 +1,85 @@
+"""Answers: what is read of one, what may be said of it, and what a refusal means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from landed.errors import DeliveryError
+from landed.http.values import Request, Response, secrets_of
+from landed.http.words import clean, host_of, status_text
+from landed.redact import redact
+
+if TYPE_CHECKING:
+    from requests import Response as RawResponse
+
+#: Answers that say "later": nothing is wrong with the request.
+LATER = frozenset({429, 502, 503, 504})
+#: Of these, the ones of a gateway that may have passed the request on.
+PERHAPS_DONE = frozenset({502, 504})
+#: Bytes of an answer that are read; characters of it that an error quotes.
+ANSWER_LIMIT, EXCERPT_LIMIT = 1 << 20, 200
+
+#: What to do about a refusal that the service itself has no words for.
+HINTS = {
+    401: "Check the token: it is missing, wrong or expired.",
+    403: "Check the address and what its token may do.",
+    404: "Check the address: there is nothing at that place (any more).",
+    410: "Check the address: what was there has been removed.",
+    413: "The message is too large for the receiver.",
+    429: "Too many requests; the update is sent by the next run.",
+}
+
+
+def answer_of(request: Request, raw: RawResponse) -> Response:
+    """Read the answer to ``request``, as much of it as may matter."""
+    body = raw.raw.read(ANSWER_LIMIT, decode_content=True)
+    return Response(
+        raw.status_code,
+        {name.lower(): value for name, value in raw.headers.items()},
+        body,
+        request.origin,
+        excerpt(body, secrets_of(request)),
+    )
+
+
+def excerpt(body: bytes, secrets: Iterable[str]) -> str:
+    """The beginning of an answer, fit for a message: cleaned, redacted, then cut."""
+    text = clean(redact(body[:65536].decode(errors="replace"), secrets))
+    return text if len(text) <= EXCERPT_LIMIT else text[: EXCERPT_LIMIT - 1] + "…"
+
+
+def refusal(request: Request, answer: Response, uncertain: bool) -> DeliveryError:
+    """The error that ``answer`` is; ``uncertain`` where the request may have been carried out all the same."""
+    if answer.status < 400:
+        return DeliveryError(
+            f"{answer.origin} answered {status_text(answer.status)}{_destination(request, answer)};"
+            " redirects are not followed.",
+            "Check the address: it should be the final one.",
+        )
+    said = f": {answer.excerpt}" if answer.excerpt else "."
+    return DeliveryError(
+        f"{answer.origin} answered {status_text(answer.status)}{said}",
+        _hint(request, answer),
+        passing=answer.status in LATER or answer.status >= 500,
+        uncertain=uncertain,
+    )
+
+
+def _destination(request: Request, answer: Response) -> str:
+    """Where a redirect points, as far as it may be said: the host."""
+    location = answer.headers.get("location", "")
+    host = host_of(location)
+    if not host:
+        return ""
+    if host == host_of(request.url.reveal()):
+        return ", a redirect to another address of the same host"
+    return f", a redirect to {host}"
+
+
+def _hint(request: Request, answer: Response) -> str:
+    text = answer.body[:4096].decode(errors="replace")
+    for sign, hint in request.hints.items():
+        if sign == str(answer.status) or (not sign.isdigit() and sign in text):
+            return hint
+    return HINTS.get(answer.status, "")

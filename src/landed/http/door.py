@@ -1,0 +1,146 @@
+"""The door itself: sends a request, again where that is right, and gives its answer.
+
+Requests go through ``requests``' transport adapter, without its Session: a Session lets ``~/.netrc`` replace an
+Authorization header, ``REQUESTS_CA_BUNDLE`` replace a given CA, follows redirects and has no timeout
+(https://requests.readthedocs.io/en/latest/user/advanced/ , ``authentication/#netrc-authentication``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from landed import __version__
+from landed.http.answers import LATER, PERHAPS_DONE, answer_of, refusal
+from landed.http.diagnosis import Trouble, diagnose, unanswered
+from landed.http.pacing import MAX_WAIT, Patience, retry_after
+from landed.http.trust import silence, trusted
+from landed.http.values import Request, Response, usable
+from landed.model import Secret
+
+if TYPE_CHECKING:
+    from requests import Response as RawResponse
+    from requests.adapters import HTTPAdapter
+
+#: Seconds to make a connection (just over the 3 s after which TCP sends its first packet again), and between bytes.
+CONNECT_TIMEOUT, READ_TIMEOUT = 3.05, 15.0
+#: Methods that may be repeated although an earlier try may have been carried out (RFC 9110, 9.2.2).
+REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+
+USER_AGENT = f"landed/{__version__}"
+
+
+class Http:
+    """Sends requests. Safe to use from several threads; costs nothing until the first request."""
+
+    def __init__(
+        self,
+        *,
+        ca_file: str = "",
+        max_wait: float = MAX_WAIT,
+        timeout: tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        from threading import Lock
+
+        self._ca_file = ca_file
+        self._max_wait = max_wait
+        self._timeout = timeout
+        self._sleep = sleep
+        self._lock = Lock()
+        self._adapter: HTTPAdapter | None = None
+        self._verify: bool | str = True
+
+    def send(self, request: Request) -> Response:
+        """Send ``request`` and return its answer, whose status is 2xx.
+
+        Answers that say "later" and connections that failed before anything was sent are tried again, as long as
+        the waits (``Retry-After`` where given) stay below ``max_wait``. What may have been carried out is never
+        repeated, unless the method allows it. Redirects are not followed.
+
+        Raises DeliveryError for everything else.
+        """
+        usable(request)
+        patience = Patience(self._max_wait, self._sleep)
+        while True:
+            sent = _Body(request.body)
+            answer = self._once(request, sent)
+            if isinstance(answer, Response):
+                if 200 <= answer.status < 300:
+                    return answer
+                asked = retry_after(answer.headers.get("retry-after", ""), time.time())
+                uncertain = answer.status in PERHAPS_DONE and request.method not in REPEATABLE
+                failure, again = refusal(request, answer, uncertain), answer.status in LATER and not uncertain
+            else:
+                asked = None
+                uncertain = sent.given and request.method not in REPEATABLE
+                failure, again = unanswered(request, answer, uncertain), answer.passing and not uncertain
+            if not (again and patience.wait(asked)):
+                raise patience.worded(failure) if again else failure
+
+    def _once(self, request: Request, body: _Body) -> Response | Trouble:
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        try:
+            with self._transmit(request, body) as raw:
+                return answer_of(request, raw)
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            return diagnose(error)
+
+    def _transmit(self, request: Request, body: _Body) -> RawResponse:
+        from requests import Request as RawRequest
+        from requests.utils import get_environ_proxies
+
+        url = request.url.reveal()
+        headers = {"User-Agent": USER_AGENT, "Accept": "*/*"} | {
+            name: value.reveal() if isinstance(value, Secret) else value for name, value in request.headers.items()
+        }
+        prepared = RawRequest(request.method, url, headers=headers, data=body if request.body else None).prepare()
+        adapter = self._connected()
+        return adapter.send(
+            prepared,
+            stream=True,
+            timeout=self._timeout,
+            verify=self._verify,
+            proxies=get_environ_proxies(url, no_proxy=None),
+        )
+
+    def _connected(self) -> HTTPAdapter:
+        with self._lock:
+            if self._adapter is None:
+                from requests.adapters import HTTPAdapter
+
+                silence()
+                self._verify = trusted(self._ca_file)
+                self._adapter = HTTPAdapter(pool_connections=16, pool_maxsize=16, max_retries=0)
+            return self._adapter
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            if self._adapter is not None:
+                self._adapter.close()
+                self._adapter = None
+
+    def __enter__(self) -> Http:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Body:
+    """A request's body that knows whether it was handed to a connection: before that, nothing can have happened."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.given = False
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.given = True
+        yield self._content

@@ -1,0 +1,103 @@
+"""What goes out of the door and what comes back, as values that print no secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from landed.errors import DeliveryError
+from landed.http.words import host_of
+from landed.model import Secret
+from landed.redact import SHORTEST_PART
+
+
+class Request(Struct, frozen=True):
+    """One HTTP request. Prints as method and host: the path of a webhook is its password."""
+
+    method: str
+    url: Secret
+    headers: Mapping[str, Secret | str] = {}
+    body: bytes = b""
+    service: str = ""
+    """What people call the other side: ``Slack``."""
+    hints: Mapping[str, str] = {}
+    """What to do about a refusal, by its status (``404``) or a word of its body (``no_service``); first match wins."""
+
+    @property
+    def origin(self) -> str:
+        """Whom this goes to, fit for a message: ``Slack (hooks.slack.com)``."""
+        host = host_of(self.url.reveal())
+        return f"{self.service} ({host})" if self.service and host else self.service or host or "the address"
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.origin}, {len(self.body)} bytes)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("method", self.method), ("origin", self.origin)]
+
+
+class Response(Struct, frozen=True):
+    """An answer, all of it."""
+
+    status: int
+    headers: Mapping[str, str] = {}
+    """Names in lower case."""
+    body: bytes = b""
+    origin: str = ""
+    """Who answered, fit for a message: ``Slack (hooks.slack.com)``."""
+    excerpt: str = ""
+    """The beginning of the body, on one line and without secrets: fit for a message."""
+
+    def __repr__(self) -> str:
+        return f"Response({self.status} from {self.origin}, {len(self.body)} bytes)"
+
+
+def json_request(
+    url: Secret,
+    value: object,
+    *,
+    service: str = "",
+    headers: Mapping[str, Secret | str] | None = None,
+    hints: Mapping[str, str] | None = None,
+) -> Request:
+    """Make a POST of ``value`` as JSON. The same value gives the same bytes: members keep their order."""
+    return Request(
+        "POST",
+        url,
+        {"Content-Type": "application/json", **(headers or {})},
+        msgspec.json.encode(value),
+        service,
+        hints or {},
+    )
+
+
+def usable(request: Request) -> None:
+    """Raise DeliveryError unless the request's address is one a request can go to."""
+    try:
+        parts = urlsplit(request.url.reveal())
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise DeliveryError(
+            f"The address of {request.service or 'a destination'} is not a URL that starts with https:// or http://.",
+            "Check the option or secret that holds it.",
+        )
+
+
+def secrets_of(request: Request) -> tuple[str, ...]:
+    """Everything in ``request`` that may not be told: its URL as a whole and in parts, and its secret headers."""
+    url = request.url.reveal()
+    parts = urlsplit(url)
+    held = [value.reveal() for value in request.headers.values() if isinstance(value, Secret)]
+    pieces = [
+        *re.split(r"[/?&=#]", parts.path + "?" + parts.query),
+        *(word for value in held for word in value.split()),
+    ]
+    whole = [text for text in (url, parts.path, parts.query, parts.username, parts.password) if text and len(text) > 1]
+    return (*whole, *held, *(piece for piece in pieces if len(piece) >= SHORTEST_PART))
