@@ -7,7 +7,6 @@ import json
 import socket
 import ssl
 import threading
-from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import objects
@@ -20,7 +19,7 @@ from kube.world import b64
 
 from landed import kube
 from landed.errors import ClusterError, ConfigurationError
-from landed.kube import client as client_module
+from landed.kube import wire
 from landed.kube.client import Client
 from landed.kube.credentials import Credentials, Identity, anonymous
 from landed.kube.endpoint import Endpoint
@@ -447,23 +446,25 @@ class TestRefusals:
         assert len(message) < 1200
 
 
-def _response(raw: bytes) -> HTTPResponse:
+def _answer(raw: bytes, deadline: float = float("inf")) -> wire.Answer:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(raw)
         theirs.shutdown(socket.SHUT_WR)
-        response = HTTPResponse(ours)
-        response.begin()
-    return response
+        connection = wire.Connection(ours)
+        try:
+            return connection.answer(deadline)
+        finally:
+            connection.close()
 
 
 class TestNoAnswer:
     def test_an_answer_that_only_drips_is_given_up(self) -> None:
-        with _response(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{") as response, pytest.raises(TimeoutError):
-            client_module._read(response, deadline=0)
+        with pytest.raises(TimeoutError):
+            _answer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", deadline=0)
 
     def test_an_answer_that_never_ends_is_given_up(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(client_module, "LIMIT", 1000)
+        monkeypatch.setattr(wire, "LIMIT", 1000)
         for body in (gzip.compress(b" " * 1001), b" " * 1001):
             headers = {"Content-Encoding": "gzip"} if body[0] == 0x1F else {}
             world.api.faults[FLUX] = [Reply(200, body, headers)]

@@ -5,13 +5,10 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from ssl import SSLEOFError
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
-
-from msgspec import Struct
 
 from landed import __version__
 from landed.errors import ClusterError
@@ -19,6 +16,7 @@ from landed.kube import dial, tls
 from landed.kube.credentials import Credentials, Identity
 from landed.kube.endpoint import Endpoint
 from landed.kube.errors import Gone
+from landed.kube.wire import Answer, Connection, CutOff, HungUp
 
 #: Seconds to wait for a connection, and for each part of an answer.
 TIMEOUT = 30.0
@@ -35,24 +33,12 @@ RESTARTS = 3
 #: The longest a Retry-After is obeyed, in seconds.
 LONGEST_PAUSE = 30.0
 
-#: Bytes of one answer: thousands of times more than a page has.
-LIMIT = 1 << 30
-
 PASSING = frozenset({429, 500, 502, 503, 504})
 
 #: The connection was lost. Asking again is safe: nothing that is asked here changes anything.
-LOST = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, RemoteDisconnected, SSLEOFError)
+LOST = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, HungUp, SSLEOFError)
 
-CUT = (*LOST, IncompleteRead, zlib.error)
-
-
-class Answer(Struct, frozen=True):
-    """A response, its body decompressed."""
-
-    status: int
-    headers: Mapping[str, str]
-    """With names in lower case."""
-    body: bytes
+CUT = (*LOST, CutOff, zlib.error)
 
 
 class Client:
@@ -79,7 +65,7 @@ class Client:
         self._credentials = credentials
         self._timeout = timeout
         self._pause = pause
-        self._connection: HTTPConnection | None = None
+        self._connection: Connection | None = None
         self._shown = Identity()
 
     @property
@@ -185,7 +171,7 @@ class Client:
         identity = self._credentials.identity()
         try:
             return self._on_live_connection(identity, method, path, body)
-        except (OSError, HTTPException, zlib.error, ValueError) as error:
+        except (OSError, CutOff, zlib.error, ValueError) as error:
             self.close()
             if isinstance(error, CUT) and not last:
                 return None
@@ -205,7 +191,7 @@ class Client:
                 self.close()
         return self._send(self._connect(identity), method, path, body)
 
-    def _connect(self, identity: Identity) -> HTTPConnection:
+    def _connect(self, identity: Identity) -> Connection:
         """The open connection, if it was opened with the certificate we have now; else a new one."""
         if (identity.certificate, identity.key) != (self._shown.certificate, self._shown.key):
             self.close()
@@ -217,20 +203,13 @@ class Client:
             self.connections += 1
         return self._connection
 
-    def _send(self, connection: HTTPConnection, method: str, path: str, body: bytes | None) -> Answer:
+    def _send(self, connection: Connection, method: str, path: str, body: bytes | None) -> Answer:
         self.requests += 1
-        connection.putrequest(method, dial.target(self.endpoint, path), skip_host=True, skip_accept_encoding=True)
-        for name, value in self._headers(body):
-            connection.putheader(name, value)
-        connection.endheaders(body)
-        response = connection.getresponse()
-        try:
-            read = _read(response, time.monotonic() + 10 * self._timeout)
-        finally:
-            response.close()
-        if response.will_close:
+        connection.request(method, dial.target(self.endpoint, path), self._headers(body), body)
+        answer = connection.answer(time.monotonic() + 10 * self._timeout)
+        if not connection.usable:
             self.close()
-        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, read)
+        return answer
 
     def _headers(self, body: bytes | None) -> list[tuple[str, bytes]]:
         headers = [
@@ -246,27 +225,6 @@ class Client:
         if body is not None:
             headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         return [(name, value.encode()) for name, value in headers]
-
-
-def _read(response: HTTPResponse, deadline: float) -> bytes:
-    """The whole body, decompressed as it arrives. IncompleteRead if it is cut off, TimeoutError if it only drips."""
-    expected = response.length
-    zipped = response.headers.get("Content-Encoding", "").lower() == "gzip"
-    inflate = zlib.decompressobj(31) if zipped else None
-    parts: list[bytes] = []
-    arrived = size = 0
-    while part := response.read1(1 << 18):
-        arrived += len(part)
-        plain = inflate.decompress(part, LIMIT + 1 - size) if inflate else part
-        size += len(plain)
-        parts.append(plain)
-        if size > LIMIT:
-            raise ValueError("too long")
-        if time.monotonic() > deadline:
-            raise TimeoutError
-    if (expected is not None and arrived < expected) or (inflate and arrived and not inflate.eof):
-        raise IncompleteRead(b"")
-    return b"".join(parts)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
-from http.client import HTTPConnection
 from typing import Any
 
 from landed.errors import ConfigurationError
 from landed.kube import tls
 from landed.kube.endpoint import Endpoint
+from landed.kube.wire import Connection
 
 #: The longest head of a proxy's answer that is read.
 LONGEST_HEAD = 1 << 16
@@ -21,15 +21,12 @@ class ProxyError(OSError):
     """The proxy does not let us through. Its text holds no secret."""
 
 
-def connect(endpoint: Endpoint, timeout: float, context: ssl.SSLContext | None = None) -> HTTPConnection:
+def connect(endpoint: Endpoint, timeout: float, context: ssl.SSLContext | None = None) -> Connection:
     """An open connection, on which requests are made with the path from ``target``.
 
     ``timeout`` holds for connecting and for each read. Raises OSError, ValueError, ConfigurationError.
     """
-    connection = HTTPConnection(endpoint.host, endpoint.port, timeout=timeout)
-    connection.auto_open = 0  # a lost connection is ours to replace
-    connection.sock = _open(endpoint, timeout, context)
-    return connection
+    return Connection(_open(endpoint, timeout, context))
 
 
 def target(endpoint: Endpoint, path: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Layered:
-    """As much of a socket as ``http.client`` uses, over another TLS socket.
+    """As much of a socket as ``wire.Connection`` uses, over another TLS socket.
 
     The ssl module can wrap only what has a file descriptor of its own; memory buffers close the gap.
     """
@@ -39,11 +39,11 @@ class Layered:
             return 0
         return count
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
+    def makefile(self, _mode: str, buffering: int = io.DEFAULT_BUFFER_SIZE) -> io.BufferedReader:
         """A file to read from, which keeps the connection open until it is closed, too."""
         self._readers += 1
         reader: Any = socket.SocketIO(self, "r")  # type: ignore[arg-type]
-        return io.BufferedReader(reader)
+        return io.BufferedReader(reader, buffering)
 
     def settimeout(self, seconds: float) -> None:
         """Limit each read."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -19,6 +20,7 @@ from landed.kube import dial, expiry, proxy
 from landed.kube.context import Chosen, material
 from landed.kube.endpoint import DEFAULT_PORTS, Endpoint
 from landed.kube.fields import AuthProvider
+from landed.kube.wire import CutOff
 from landed.redact import clean
 
 TIMEOUT = 30.0
@@ -109,11 +111,9 @@ class Provider:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         if authorization:
             headers["Authorization"] = authorization
-        from http.client import HTTPException
-
         try:
             return self._exchange(endpoint, method, target, body, headers)
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, CutOff, ValueError) as error:
             raise ClusterError(
                 f"The identity provider of {self._who} at {endpoint.netloc} cannot be asked: {type(error).__name__}.",
                 HINT,
@@ -124,9 +124,11 @@ class Provider:
     ) -> tuple[int, bytes]:
         connection = dial.connect(endpoint, TIMEOUT)
         try:
-            connection.request(method, dial.target(endpoint, target), body or None, dict(headers))
-            response = connection.getresponse()
-            return response.status, response.read(1 << 20)
+            sized = {**headers, "Content-Length": str(len(body))} if body else headers
+            encoded = [(name, value.encode("latin-1")) for name, value in sized.items()]
+            connection.request(method, dial.target(endpoint, target), encoded, body or None)
+            answer = connection.answer(monotonic() + TIMEOUT)
+            return answer.status, answer.body
         finally:
             connection.close()
 

@@ -6,7 +6,6 @@ import re
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from http.client import HTTPException, IncompleteRead
 from typing import Any
 
 from msgspec import DecodeError
@@ -18,6 +17,7 @@ from landed.kube.credentials import Identity
 from landed.kube.dial import ProxyError
 from landed.kube.endpoint import Endpoint
 from landed.kube.errors import Forbidden, Gone, NotServed
+from landed.kube.wire import CutOff, NotHTTP
 from landed.redact import clean
 
 RULES_FILE = "deploy/rbac.yaml"
@@ -67,9 +67,9 @@ def failed(endpoint: Endpoint, error: Exception, timeout: float, who: Identity |
         return ClusterError(f"{subject} does not accept {_credentials(endpoint, who)}.", _renew(who))
     if isinstance(error, OSError):
         return _network(endpoint, error)
-    if isinstance(error, IncompleteRead):
+    if isinstance(error, CutOff):
         return ClusterError(f"{subject} broke off in the middle of an answer, several times.", CHECK_SERVER)
-    if isinstance(error, HTTPException):
+    if isinstance(error, NotHTTP):
         return ClusterError(f"{subject} answers with something that is not HTTP.", CHECK_SERVER)
     return ClusterError(f"{subject} cannot be asked: its name is not usable, or its answer is damaged.", CHECK_SERVER)
 
