@@ -1,0 +1,1 @@
+"""What the project says about its speed, measured: ``python -m benchmarks --help``."""

@@ -1,0 +1,46 @@
+"""``python -m benchmarks no-change|startup``: measure, compare with the targets, exit 1 if one is missed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from benchmarks import no_change, startup
+
+if TYPE_CHECKING:
+    from benchmarks.measure import Claim
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("what", choices=("no-change", "startup"))
+    parser.add_argument("--smoke", action="store_true", help="only what can be counted, on small fleets")
+    parser.add_argument("--sizes", type=int, nargs="+", choices=tuple(no_change.TARGETS), default=None)
+    parser.add_argument("--rounds", type=int, default=0, help="more rounds, less noise")
+    options = parser.parse_args()
+    if options.what == "startup":
+        return _judge("start-up", startup.measure(options.rounds or 21))
+    if options.smoke:
+        return max(_smoke(size) for size in options.sizes or (10, 100))
+    return max(_judge(f"N = {size}", _measure(size, options.rounds)) for size in options.sizes or no_change.TARGETS)
+
+
+def _measure(size: int, rounds: int) -> list[Claim]:
+    print(f"N = {size}")
+    return no_change.measure(size, rounds or no_change.TARGETS[size][2])
+
+
+def _smoke(size: int) -> int:
+    with no_change.site(size) as here:
+        return _judge(f"N = {size}", no_change.exact(here, size))
+
+
+def _judge(title: str, claims: list[Claim]) -> int:
+    print(title, *claims, sep="\n", flush=True)
+    return 0 if all(claim.holds for claim in claims) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
