@@ -125,8 +125,6 @@ class Kustomization(Struct, frozen=True):
     observed_generation: int = -1
     deleting: bool = False
     suspended: bool = False
-    path: str = ""
-    interval: str = ""
     depends_on: tuple[ObjectRef, ...] = ()
     labels: Mapping[str, str] = {}
     """Kept only where the reader was asked to (a label selector over a file)."""

@@ -144,7 +144,7 @@ class _View:
         yield first
         if (behind := self._behind(k, first)) is not None:
             yield behind
-        if k.history and self._since:
+        if self._since and any(snapshot.revision != first.revision for snapshot in k.history):
             yield from self._gone(k, {first.commit, behind.commit if behind else ""})
 
     def _silent(self, k: Kustomization) -> Observation:

@@ -120,7 +120,7 @@ def test_a_run_that_is_ended_says_so_and_keeps_what_was_acknowledged(
 
     assert ended == code
     assert "Traceback" not in err
-    assert len(without_progress(err).splitlines()) <= 2
+    assert len(without_progress(err).split("\n")) <= 4  # after ^C on a terminal comes an empty line
     _complete(place, messages=2)  # one that was under way may or may not have arrived
 
 

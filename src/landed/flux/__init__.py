@@ -69,7 +69,7 @@ class Reader:
         self.applies_helm_releases = False
         """Whether some inventory names a HelmRelease, so that it is worth listing them."""
 
-    def take(self, kind: str, page: bytes) -> str:
+    def take(self, kind: str, page: bytes | bytearray) -> str:
         """Take one page of the list of a kind; gives the token of the next page, "" when this was the last.
 
         Raises ValueError, with a sentence, if it is not a list.
@@ -133,7 +133,7 @@ class Reader:
     def _sources_wanted(self) -> Iterable[ObjectRef]:
         return {k.source for k in self._objects.get("Kustomization", {}).values()}
 
-    def _look_for_helm_releases(self, document: bytes) -> None:
+    def _look_for_helm_releases(self, document: bytes | bytearray) -> None:
         self.applies_helm_releases = self.applies_helm_releases or _HELM_RELEASE_ID in document
 
     def _take_mixed(self, kind: str, items: Iterable[bytes]) -> None:

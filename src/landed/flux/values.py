@@ -39,7 +39,7 @@ class Values:
         self._since = since
         self._texts: dict[str, str] = {}
         self._refs: dict[tuple[str, str, str], ObjectRef] = {}
-        self._conditions: dict[Condition, Condition] = {}
+        self._settled: dict[tuple[object, ...] | None, Condition] = {}
         self._no_labels: Mapping[str, str] = {}
         self.seen = 0
         """The newest ``lastReconciled`` of the Kustomizations made so far."""
@@ -47,7 +47,9 @@ class Values:
     def kustomization(self, raw: wire.Kustomization[Any]) -> Kustomization | None:
         """Make a Kustomization; None if it is not selected."""
         meta, spec, status = raw.metadata, raw.spec, raw.status or _NO_KUSTOMIZATION_STATUS
+        shared = self._texts.setdefault
         namespace, name = self._text(meta.namespace), meta.name
+        applied, attempted = status.lastAppliedRevision or "", status.lastAttemptedRevision or ""
         labels = (meta.labels if self._selection.label_selector else None) or self._no_labels
         if not self._selection.admits(namespace, name, labels):
             return None
@@ -61,16 +63,14 @@ class Values:
             _observed(status.observedGeneration),
             meta.deletionTimestamp is not None,
             spec.suspend is True,
-            spec.path or "",
-            self._text(spec.interval),
             self._dependencies(namespace, spec.dependsOn) if spec.dependsOn else (),
             labels,
             states.get("Ready"),
             states.get("Reconciling"),
             states.get("Stalled"),
-            self._text(status.lastAppliedRevision),
-            self._text(status.lastAppliedOriginRevision),
-            self._text(status.lastAttemptedRevision),
+            shared(applied, applied),
+            self._text(status.lastAppliedOriginRevision) if status.lastAppliedOriginRevision else "",
+            shared(attempted, attempted),
             self._history(status) if status.history else (),
         )
 
@@ -137,6 +137,9 @@ class Values:
         """A Ready that is True needs no message, and without one it is like many others."""
         status = self._text(raw.status)
         settled = status == "True" and raw.type == "Ready"
+        key = (raw.reason, raw.observedGeneration, raw.lastTransitionTime) if settled else None
+        if key in self._settled:
+            return self._settled[key]
         made = Condition(
             status,
             self._text(raw.reason),
@@ -144,7 +147,9 @@ class Values:
             raw.observedGeneration or 0,
             seconds(raw.lastTransitionTime),
         )
-        return self._conditions.setdefault(made, made) if settled else made
+        if key is not None:
+            self._settled[key] = made
+        return made
 
     def _history(self, status: wire.KustomizationStatus) -> tuple[Snapshot, ...]:
         """The snapshots that may still be news.
@@ -158,11 +163,12 @@ class Values:
         entries = status.history or ()
         kept = []
         for entry in entries if self._since else entries[:1]:
-            snapshot = self._snapshot(entry)
-            self.seen = max(self.seen, snapshot.at)
-            if snapshot.at < self._since:
+            at = seconds(entry.lastReconciled)
+            if at > self.seen:
+                self.seen = at
+            if at < self._since:
                 break
-            kept.append(snapshot)
+            kept.append(self._snapshot(entry))
         attempted = status.lastAttemptedRevision
         if attempted != status.lastAppliedRevision and all(s.revision != attempted for s in kept):
             rest = map(self._snapshot, entries[len(kept) :])

@@ -86,8 +86,6 @@ class KustomizationSpec(Struct, gc=False):
     """``.spec`` of a Kustomization."""
 
     sourceRef: Reference
-    path: str | None = None
-    interval: str | None = None
     suspend: bool | None = None
     dependsOn: list[Dependency] | None = None
 
@@ -229,7 +227,7 @@ def decoder(shape: Any) -> Decoder[Any]:
     return Decoder(shape)
 
 
-def decoded(shape: Any, document: bytes) -> Any:
+def decoded(shape: Any, document: bytes | bytearray) -> Any:
     """Decode a whole document. Raises ValueError with a sentence that quotes nothing of it."""
     try:
         return decoder(shape).decode(document)

@@ -75,17 +75,17 @@ class Client:
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
         """The body of what is at ``path``."""
-        return self._ask("GET", path, query or {}, None)
+        return bytes(self._ask("GET", path, query or {}, None))
 
     def post(self, path: str, body: bytes) -> bytes:
         """Post JSON to ``path`` (a review, which changes nothing: it may be sent again) and give the answer's body."""
-        return self._ask("POST", path, {}, body)
+        return bytes(self._ask("POST", path, {}, body))
 
     def pages(
         self,
         path: str,
         query: Mapping[str, str],
-        take: Callable[[bytes], str],
+        take: Callable[[bytes | bytearray], str],
         restart: Callable[[], None],
         size: int = PAGE,
     ) -> None:
@@ -123,10 +123,10 @@ class Client:
     ) -> None:
         self.close()
 
-    def _walk(self, path: str, query: Mapping[str, str], take: Callable[[bytes], str]) -> None:
+    def _walk(self, path: str, query: Mapping[str, str], take: Callable[[bytes | bytearray], str]) -> None:
         token = ""
         while True:
-            body = self.get(path, {**query, "continue": token} if token else query)
+            body = self._ask("GET", path, {**query, "continue": token} if token else query, None)
             try:
                 following = take(body)
             except ValueError:
@@ -137,12 +137,12 @@ class Client:
                 raise self._not_kubernetes(body)
             token = following
 
-    def _not_kubernetes(self, body: bytes) -> ClusterError:
+    def _not_kubernetes(self, body: bytes | bytearray) -> ClusterError:
         from landed.kube import problems
 
-        return problems.not_kubernetes(self.endpoint, body)
+        return problems.not_kubernetes(self.endpoint, bytes(body))
 
-    def _ask(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> bytes:
+    def _ask(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> bytes | bytearray:
         """Ask until there is an answer, or until it is clear that there will be none."""
         from_root = self.endpoint.prefix + path + (f"?{urlencode(query)}" if query else "")
         renewed = False
@@ -164,7 +164,9 @@ class Client:
     def _refused(self, method: str, path: str, answer: Answer) -> ClusterError:
         from landed.kube import problems
 
-        return problems.answered(self.endpoint, method, path, answer.status, answer.headers, answer.body, self._shown)
+        return problems.answered(
+            self.endpoint, method, path, answer.status, answer.headers, bytes(answer.body), self._shown
+        )
 
     def _exchange(self, method: str, path: str, body: bytes | None, *, last: bool) -> Answer | None:
         """One request and its answer; None where the answer was cut off and another try is due."""

@@ -128,7 +128,7 @@ class Provider:
             encoded = [(name, value.encode("latin-1")) for name, value in sized.items()]
             connection.request(method, dial.target(endpoint, target), encoded, body or None)
             answer = connection.answer(monotonic() + TIMEOUT)
-            return answer.status, answer.body
+            return answer.status, bytes(answer.body)
         finally:
             connection.close()
 

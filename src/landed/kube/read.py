@@ -140,7 +140,7 @@ class Lists:
     def _list(self, kind: Kind, version: str, namespace: str, query: Mapping[str, str]) -> None:
         pages = 0
 
-        def take(page: bytes) -> str:
+        def take(page: bytes | bytearray) -> str:
             nonlocal pages
             following = self._reader.take(kind.kind, page)
             pages += 1

@@ -40,7 +40,7 @@ class Answer(Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     """With names in lower case."""
-    body: bytes
+    body: bytes | bytearray
 
 
 class Connection:
@@ -145,21 +145,18 @@ class Connection:
             yield part
 
 
-def _joined(parts: Iterable[bytes], gzipped: bool, deadline: float) -> bytes:
+def _joined(parts: Iterable[bytes], gzipped: bool, deadline: float) -> bytearray:
     """The whole body, decompressed as it arrives."""
     inflate = zlib.decompressobj(31) if gzipped else None
-    plain: list[bytes] = []
-    size = 0
+    plain = bytearray()  # grows in place: a page is large, and two of it at once would be the run's peak
     came = False
     for part in parts:
         came = True
-        piece = inflate.decompress(part, LIMIT + 1 - size) if inflate else part
-        size += len(piece)
-        plain.append(piece)
-        if size > LIMIT:
+        plain += inflate.decompress(part, LIMIT + 1 - len(plain)) if inflate else part
+        if len(plain) > LIMIT:
             raise ValueError("too long")
         if monotonic() > deadline:
             raise TimeoutError
     if inflate and came and not inflate.eof:
         raise CutOff
-    return b"".join(plain)
+    return plain
