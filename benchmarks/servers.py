@@ -108,7 +108,7 @@ def _resource(group: str, version: str, kind: str) -> dict[str, object]:
 
 
 class GitHubServer:
-    """Takes commit statuses, and messages as Slack does, and remembers none: a run must need no more than its ledger."""
+    """Takes commit statuses, and messages as Slack does, and remembers none: a run needs no more than its ledger."""
 
     def order(self, command: str) -> None:
         """There is nothing to order."""

@@ -64,8 +64,8 @@ def judge(
     """What ``cluster`` says about each commit.
 
     ``since`` says how far, in the cluster's clock, an earlier look reached: what came and went after that is told, and
-    nothing where it is 0. ``passing`` names the objects that already showed a failure of the passing kind at an earlier look;
-    ``repositories`` limits the answer to these (default: all). Pure: ``now`` is in epoch seconds.
+    nothing where it is 0. ``passing`` names the objects that already showed a failure of the passing kind at an earlier
+    look; ``repositories`` limits the answer to these (default: all). Pure: ``now`` is in epoch seconds.
     """
     view = _View(cluster, now, since, grace, passing)
     said = [o for k in cluster.kustomizations for o in view.kustomization(k)]

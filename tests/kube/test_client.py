@@ -66,7 +66,7 @@ def listed(client: Client, size: int = 500) -> tuple[list[str], int]:
     names: list[str] = []
     restarts = 0
 
-    def take(page: bytes) -> str:
+    def take(page: bytes | bytearray) -> str:
         read = json.loads(page)
         names.extend(item["metadata"]["name"] for item in read["items"])
         token: str = read["metadata"].get("continue", "")
