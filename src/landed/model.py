@@ -115,7 +115,7 @@ class Source(Struct, frozen=True):
     deleting: bool = False
 
 
-class Kustomization(Struct, frozen=True):
+class Kustomization(Struct, frozen=True, gc=False):
     """A Flux Kustomization, as far as it speaks of commits."""
 
     ref: ObjectRef
@@ -180,7 +180,7 @@ class Repository(Struct, frozen=True, order=True):
         return f"{self.host}/{self.path}"
 
 
-class Observation(Struct, frozen=True):
+class Observation(Struct, frozen=True, gc=False):
     """What one object says about one commit, or, with an empty commit, that it says nothing and why."""
 
     about: ObjectRef

@@ -68,8 +68,12 @@ def judge(
     look; ``repositories`` limits the answer to these (default: all). Pure: ``now`` is in epoch seconds.
     """
     view = _View(cluster, now, since, grace, passing)
-    said = [o for k in cluster.kustomizations for o in view.kustomization(k)]
-    followers = Counter(view.follows[about] for about in {o.about for o in said if o.commit})
+    said: list[Observation] = []
+    company = _Company()
+    for k in cluster.kustomizations:
+        spoken = tuple(view.kustomization(k))
+        company.add(view.line(k), spoken)
+        said += spoken
     said += [o for release in cluster.helm_releases for o in view.helm_release(release)]
     said += [o for source in cluster.sources.values() for o in _source(source)]
     wanted = frozenset(repositories)
@@ -78,7 +82,7 @@ def judge(
     failing = {o.about for o in said if o.about.kind in SOURCE_KINDS}
     return Look(
         cluster.name,
-        outcomes=_outcomes(cluster.name, said, view.follows, followers),
+        outcomes=_outcomes(cluster.name, said, company),
         silent=tuple(sorted((o for o in said if not o.commit), key=lambda o: o.about)),
         healthy=tuple(sorted(s.ref for s in cluster.sources.values() if s.ref not in failing and _fetches(s))),
         warnings=cluster.warnings,
@@ -86,22 +90,35 @@ def judge(
     )
 
 
-def _outcomes(
-    cluster: str,
-    observations: Iterable[Observation],
-    follows: Mapping[ObjectRef, _Line],
-    followers: Mapping[_Line, int],
-) -> tuple[Outcome, ...]:
+class _Company:
+    """Who follows the same line as whom, and how many of them speak of a commit."""
+
+    def __init__(self) -> None:
+        self._followers: Counter[_Line | None] = Counter()
+        self._speakers: dict[tuple[Repository, str], Counter[_Line | None]] = defaultdict(Counter)
+
+    def add(self, line: _Line | None, observations: Iterable[Observation]) -> None:
+        """Count one Kustomization, which follows ``line``, with what it says."""
+        spoken = [(o.repository, o.commit) for o in observations if o.commit and o.repository is not None]
+        if spoken:
+            self._followers[line] += 1
+            for key in spoken:
+                self._speakers[key][line] += 1
+
+    def whole(self, key: tuple[Repository, str]) -> bool:
+        """Whether all who follow a line on which somebody speaks of this commit speak of it."""
+        return all(self._followers[line] == number for line, number in self._speakers.get(key, {}).items())
+
+
+def _outcomes(cluster: str, observations: Iterable[Observation], company: _Company) -> tuple[Outcome, ...]:
     groups: dict[tuple[Repository, str], list[Observation]] = defaultdict(list)
     for observation in observations:
         if observation.commit and observation.repository is not None:
             groups[observation.repository, observation.commit].append(observation)
-    found = []
-    for (repo, commit_), group in groups.items():
-        here = Counter(follows[o.about] for o in group if o.about in follows)
-        whole = all(followers[line] == number for line, number in here.items())
-        ordered = tuple(sorted(group, key=lambda o: o.about))
-        found.append(Outcome(cluster, repo, commit_, ordered, whole))
+    found = [
+        Outcome(cluster, *key, tuple(sorted(group, key=lambda o: o.about)), company.whole(key))
+        for key, group in groups.items()
+    ]
     # What came and went is told before what is current, in the order in which it happened.
     return tuple(sorted(found, key=lambda o: (not o.past, _when(o), o.repository, o.commit)))
 
@@ -123,10 +140,13 @@ class _View:
         self._newest = _newest(cluster.sources.values())
         self._applied_by = {k.ref: k for k in cluster.kustomizations} if cluster.helm_releases else {}
         self._commits: dict[tuple[str, str, str], str] = {}
-        self._lines = {ref: self._line(source) for ref, source in cluster.sources.items()}
-        self.follows = {k.ref: self._lines[k.source] for k in cluster.kustomizations if k.source in self._lines}
+        self._lines = {ref: self._line_of(source) for ref, source in cluster.sources.items()}
 
-    def _line(self, source: Source) -> _Line:
+    def line(self, k: Kustomization) -> _Line | None:
+        """What the Kustomization waits for new commits from."""
+        return self._lines.get(k.source)
+
+    def _line_of(self, source: Source) -> _Line:
         artifact = "" if source.ref.kind == "GitRepository" else source.url or str(source.ref)
         return (self._repositories[source.ref], artifact, source.pointer)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 #: Seconds after which a run that should have ended counts as hanging.
-PATIENCE = 60
+PATIENCE = 120.0
 
 
 class Run(NamedTuple):

@@ -86,12 +86,14 @@ def _hosts(o: Options, seen: set[Repository]) -> Iterator[Finding]:
         yield Finding("Git host", "problem", error.message, error.hint)
         return
     served = {host.host for host in hosts}
-    for host in hosts:
-        mine = sorted(repository for repository in seen if repository.host == host.host)
+    for api_url in dict.fromkeys(host.api_url for host in hosts):  # one API may answer for several hosts
+        behind = [host for host in hosts if host.api_url == api_url]
+        mine = {host.host: sorted(r for r in seen if r.host == host.host) for host in behind}
+        chosen = max(behind, key=lambda host: len(mine[host.host]))
         try:
-            yield from StatusOutlet(host).provider().examine(mine)
+            yield from StatusOutlet(chosen).provider().examine(mine[chosen.host])
         except DeliveryError as error:
-            yield Finding(host.host, "problem", error.message, error.hint)
+            yield Finding(chosen.host, "problem", error.message, error.hint)
     for unserved in sorted({repository.host for repository in seen} - served):
         yield Finding(
             unserved,

@@ -41,7 +41,7 @@ def _open(endpoint: Endpoint, timeout: float, context: ssl.SSLContext | None) ->
     made = (
         _through(endpoint, timeout)
         if endpoint.proxy
-        else socket.create_connection((endpoint.host, endpoint.port), timeout)
+        else socket.create_connection((_plain(endpoint.host), endpoint.port), timeout)
     )
     try:
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -59,7 +59,12 @@ def _wrap(made: Any, endpoint: Endpoint, context: ssl.SSLContext) -> Any:
         from landed.kube.layered import Layered
 
         return Layered(made, context, name)
-    return context.wrap_socket(made, server_hostname=name)
+    return context.wrap_socket(made, server_hostname=_plain(name))
+
+
+def _plain(host: str) -> Any:
+    """A host's name as bytes, where it may be: as text, even ASCII, it would cost an import of the IDNA tables."""
+    return host.encode() if host.isascii() else host
 
 
 def _unix(path: str, timeout: float) -> socket.socket:

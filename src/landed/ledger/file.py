@@ -42,7 +42,7 @@ class FileLedger:
         self._warn = warn
         self._progress = progress
         self._locked = False
-        self._known: bytes | None = None
+        self._known: int | None = None
         self._others = Told()
 
     @contextmanager
@@ -85,7 +85,7 @@ class FileLedger:
             return
         if stored is not None:
             theirs = self._understood(stored)
-            if stored != self._known:  # put there since we read: a cache restored, a run without a lock
+            if hash(stored) != self._known:  # put there since we read: a cache restored, a run without a lock
                 self._others = merge(self._others, theirs)
                 wanted = encode(self._joined(told))
             unchanged = encode(theirs)
@@ -107,8 +107,9 @@ class FileLedger:
 
     def _load(self) -> Told:
         self._others = Told()
-        self._known = self._read()
-        return Told() if self._known is None else self._understood(self._known)
+        raw = self._read()
+        self._known = None if raw is None else hash(raw)
+        return Told() if raw is None else self._understood(raw)
 
     def _read(self) -> bytes | None:
         try:
@@ -135,4 +136,4 @@ class FileLedger:
             whole.write(self._path, content)
         except OSError as error:
             raise whole.refusal(self._shown, error, doing="written") from None
-        self._known = content
+        self._known = hash(content)

@@ -54,11 +54,14 @@ class _Stored(Struct):
     begun: list[Intent] = []
 
 
+_BLANKS = b"\0 \t\r\n"
+
+
 def decode(raw: bytes) -> Told:
     """``raw`` as a value. Raises UnreadableError, and nothing else, whatever the bytes are."""
     if len(raw) > MOST_BYTES_READ:
         raise UnreadableError("damaged", f"it is larger than {MOST_BYTES_READ // 1024 // 1024} MiB")
-    if not raw.strip(b"\0 \t\r\n"):
+    if not raw[:1024].strip(_BLANKS) and not raw.strip(_BLANKS):
         raise UnreadableError("damaged", "it is empty")
     try:
         stored = msgspec.json.decode(raw, type=_Stored)
@@ -71,7 +74,17 @@ def decode(raw: bytes) -> Told:
     for lines in stored.destinations.values():
         for line in [line for line, entries in lines.items() if not entries]:
             del lines[line]
+        _share(lines)
     return Told(stored.destinations, stored.seen, stored.begun)
+
+
+def _share(lines: dict[str, list[Entry]]) -> None:
+    """Keep equal texts once: thousands of lines speak of a few commits, and nearly all say success."""
+    texts: dict[str, str] = {}
+    for entries in lines.values():
+        for entry in entries:
+            entry.commit = texts.setdefault(entry.commit, entry.commit)
+            entry.fingerprint = texts.setdefault(entry.fingerprint, entry.fingerprint)
 
 
 def encode(told: Told) -> bytes:

@@ -44,6 +44,11 @@ def summary(report: Report) -> str:
     return f"{_told(report)}; {_seen(report)}."
 
 
+def what_is_seen(report: Report) -> str:
+    """What there is, in one line, for when nothing was to be told."""
+    return f"{_seen(report)}."
+
+
 def _delivered(delivery: Delivery) -> tuple[str, ...]:
     *cells, said = _update(delivery.update)
     if delivery.error:

@@ -11,7 +11,7 @@ from typing import Any
 
 from landed.model import Report
 from landed.reports.interface import View
-from landed.reports.lines import aligned, summary
+from landed.reports.lines import aligned, summary, what_is_seen
 from landed.reports.rows import COLOURS, Row, rows
 
 HEAD = ("STATE", "CLUSTER", "COMMIT", "OBJECT", "REASON", "AGE", "MESSAGE")
@@ -28,7 +28,7 @@ def render(report: Report, view: View) -> str:
     text = ""
     if table:
         text = _drawn(found, table, view) if view.terminal else "\n".join(aligned([HEAD, *table])) + "\n"
-    return f"{text}{summary(report)}\n"
+    return f"{text}{_ending(report)}\n"
 
 
 def _cells(row: Row, now: int, *, several: bool) -> tuple[str, ...]:
@@ -90,3 +90,7 @@ def _unrepeated(table: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:
         same = above[1:3] == cells[1:3]
         yield (cells[0], "", "", *cells[3:]) if same else cells
         above = cells
+
+
+def _ending(report: Report) -> str:
+    return summary(report) if report.deliveries or report.planned else what_is_seen(report)
