@@ -17,6 +17,7 @@ from landed.ledger.file import FileLedger
 from landed.model import Cluster, CommitStatus, Destination, Digest, Report, Repository, Snapshot, State, Update
 from landed.plan import Wording
 from landed.run import Line, Reader, once_only, run
+from landed.told import Told
 
 LIVE = cluster(k(applied=MAIN_B, attempted=MAIN_B), git(MAIN_B))
 RUNNING = cluster(
@@ -104,6 +105,10 @@ class World:
             return structs.replace(found, name=name)
 
         return read
+
+    def told(self) -> Told:
+        """What the ledger on the disk says."""
+        return FileLedger(str(self.path), warn=print, progress=print).peek()
 
     def run(self, **settings: Any) -> Report:
         ledger = FileLedger(str(self.path), lock_timeout=1, warn=print, progress=print)
@@ -236,6 +241,19 @@ def test_what_may_have_been_done_is_asked_for_before_it_is_repeated(world: World
     assert world.run().exit_code == 0
     assert world.host.asked == [(FLEET, B)]
     assert len(world.host.written) == 4
+    assert world.told().begun == []
+
+
+def test_what_is_about_to_be_sent_is_written_down_first(world: World) -> None:
+    begun: list[int] = []
+
+    def look_into_the_ledger(_: CommitStatus) -> None:
+        begun.append(len(world.told().begun))
+
+    world.host.fails = look_into_the_ledger
+    world.run()
+    assert begun == [2, 2]
+    assert world.told().begun == []
 
 
 def test_cut_short_it_remembers_what_was_acknowledged(world: World) -> None:
