@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kube.server import FLUX
 from kube.world import Config, b64
@@ -294,6 +294,7 @@ class TestBadInput:
             kube.connect(str(fuzzed / "config"), "", {})
 
     @given(st.text(max_size=300))
+    @example("~\x00")
     def test_no_option_makes_it_stumble(self, fuzzed: Path, option: str) -> None:
         if option.strip():
             with pytest.raises(ConfigurationError):

@@ -73,7 +73,14 @@ def inline(option: str) -> str:
 
 def files(option: str) -> list[str]:
     """The paths in ``option``, in order. Empty entries are skipped, as kubectl does."""
-    return [os.path.expanduser(path) for path in option.split(os.pathsep) if path]  # noqa: PTH111 (it never raises)
+    return [_at_home(path) for path in option.split(os.pathsep) if path]
+
+
+def _at_home(path: str) -> str:
+    try:
+        return os.path.expanduser(path)  # noqa: PTH111 — Path.expanduser raises where there is no such user
+    except ValueError:  # a NUL in the user's name
+        return path
 
 
 def _given(option: str) -> Kubeconfig:
