@@ -126,16 +126,21 @@ class Client:
     def _walk(self, path: str, query: Mapping[str, str], take: Callable[[bytes | bytearray], str]) -> None:
         token = ""
         while True:
-            body = self._ask("GET", path, {**query, "continue": token} if token else query, None)
-            try:
-                following = take(body)
-            except ValueError:
-                raise self._not_kubernetes(body) from None
+            following = self._page(path, {**query, "continue": token} if token else query, take, token)
             if not following:
                 return
-            if following == token:  # a server that does so would never end
-                raise self._not_kubernetes(body)
             token = following
+
+    def _page(self, path: str, query: Mapping[str, str], take: Callable[[bytes | bytearray], str], token: str) -> str:
+        """Read one page and give the token of the next one. It is out of memory before that one is asked for."""
+        body = self._ask("GET", path, query, None)
+        try:
+            following = take(body)
+        except ValueError:
+            raise self._not_kubernetes(body) from None
+        if following and following == token:  # a server that does so would never end
+            raise self._not_kubernetes(body)
+        return following
 
     def _not_kubernetes(self, body: bytes | bytearray) -> ClusterError:
         from landed.kube import problems
