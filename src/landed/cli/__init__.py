@@ -90,7 +90,7 @@ def enter(arguments: Sequence[str]) -> int:
         return DONE
     except (LandedError, click.ClickException, click.Abort, KeyboardInterrupt, Terminated) as error:
         told, code = _ending(error, reporting="report" in arguments[:1])
-        _console(consoles).error(told)
+        _tell(told, consoles)
         return code
     return result if isinstance(result, int) else DONE
 
@@ -112,10 +112,13 @@ def _ending(error: BaseException, *, reporting: bool) -> tuple[LandedError, int]
     return ConfigurationError(ended, left), code
 
 
-def _console(consoles: Sequence[Console]) -> Console:
-    """The console of the command that ran, or a plain one if it did not come that far."""
+def _tell(error: LandedError, consoles: Sequence[Console]) -> None:
+    """On the console of the command that ran, or on standard error if it did not come that far."""
     import os
 
-    from landed.reports.console import Console
+    from landed.reports.console import fatal
 
-    return consoles[0] if consoles else Console(sys.stdout, sys.stderr, environ=os.environ)
+    if consoles:
+        consoles[0].error(error)
+    else:
+        fatal(sys.stderr, os.environ, error.message, error.hint)

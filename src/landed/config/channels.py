@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
+from landed.config.addresses import web_address
 from landed.errors import ConfigurationError
 from landed.model import Channel, Secret
 
@@ -16,12 +16,7 @@ def channels(webhooks: Mapping[str, Secret]) -> tuple[Channel, ...]:
 
 def _checked(type_: str, url: Secret) -> Secret:
     text = url.reveal()
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable or any(c.isspace() or not c.isprintable() for c in text):
+    if web_address(text) is None or any(c.isspace() or not c.isprintable() for c in text):
         raise ConfigurationError(
             f"--{type_}-webhook: that is not a web address.", "It must begin with https:// and hold no blanks."
         )

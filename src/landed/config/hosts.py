@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import SplitResult, urlsplit
 
+from landed.config.addresses import web_address
 from landed.errors import ConfigurationError
 from landed.model import GitHost, Secret
 
@@ -78,12 +79,8 @@ def _github(api_url: str, environ: Mapping[str, str]) -> list[str]:
 
 
 def _checked(url: str, option: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable or parts.username or parts.query:
+    parts = web_address(url)
+    if parts is None or parts.username or parts.query:
         raise ConfigurationError(
             f"{option}: that is not the address of an API.",
             "Give one like https://api.github.com, without user or query.",
