@@ -22,6 +22,9 @@ SAVE_EVERY = 2.0
 #: Seconds that a run which is told to stop waits for answers, for each destination. CI systems give about ten in all.
 LAST_WAIT = 2.0
 
+#: What a Git host can be asked for before it is told again. The rest is told once more where an acknowledgement is lost.
+CAN_BE_READ_BACK = frozenset({"statuses", "deployments", "comments"})
+
 
 class Tongue(Protocol):
     """How a run speaks to whoever watches it."""
@@ -55,7 +58,7 @@ def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delive
     parts.ledger.save(told)
     results: SimpleQueue[Delivery] = SimpleQueue()
     crews = [
-        Crew(_sender(parts.outlets[name], results), its, parts.outlets[name].workers)
+        Crew(_sender(parts.outlets[name], results), its, parts.outlets[name].workers, parts.outlets[name].lane)
         for name, its in _by_destination(updates).items()
     ]
     deliveries: list[Delivery] = []
@@ -90,9 +93,9 @@ def _collect(
         delivery = results.get()
         _take(parts, told, delivery, deliveries)
         parts.tongue.progress(f"{len(deliveries)} of {len(updates)} updates delivered")
-        # A message to people cannot be looked up later: its acknowledgement is not to be lost.
-        to_people = parts.outlets[delivery.update.destination].destination.takes != "statuses"
-        if to_people or parts.now() - saved > SAVE_EVERY:
+        # What cannot be looked up later must not lose its acknowledgement.
+        lasting = parts.outlets[delivery.update.destination].destination.takes in CAN_BE_READ_BACK
+        if not lasting or parts.now() - saved > SAVE_EVERY:
             parts.ledger.save(told)
             saved = parts.now()
 
@@ -101,7 +104,7 @@ def _take(parts: Parts, told: Told, delivery: Delivery, deliveries: list[Deliver
     deliveries.append(delivery)
     if not delivery.error:
         for mark in delivery.update.marks:
-            told.record(delivery.update.destination, mark, int(parts.now()))
+            told.record(delivery.update.destination, mark, int(parts.now()), handle=delivery.handle)
 
 
 def _settle(told: Told, updates: Sequence[Update], deliveries: Iterable[Delivery]) -> None:
@@ -121,18 +124,25 @@ def _sender(outlet: Outlet, results: SimpleQueue[Delivery]) -> Callable[[Update]
 
 def _send(outlet: Outlet, update: Update) -> Delivery:
     try:
-        outlet.deliver(update)
+        handle = outlet.deliver(update)
     except DeliveryError as error:
         return undelivered(update, error)
     except Exception as error:  # noqa: BLE001 — a fault of ours in one destination must not silence the others
         what = f"{outlet.destination.name}: an unexpected {type(error).__name__}; this is a fault of landed"
         return Delivery(update, what, "Please report it, with the steps that lead to it.")
-    return Delivery(update)
+    return Delivery(update, handle=handle)
 
 
 def undelivered(update: Update, error: DeliveryError) -> Delivery:
     """The delivery that failed with ``error``."""
-    return Delivery(update, error.message, error.hint, passing=error.passing, uncertain=error.uncertain)
+    return Delivery(
+        update,
+        error.message,
+        error.hint,
+        passing=error.passing,
+        uncertain=error.uncertain,
+        read_only=error.read_only,
+    )
 
 
 def _by_destination(updates: Iterable[Update]) -> dict[str, list[Update]]:

@@ -50,12 +50,22 @@ class DeliveryError(LandedError):
     """A destination did not acknowledge an update. Says nothing about any commit.
 
     ``passing`` is true where a later try may succeed without anybody's doing (a timeout, a 5xx, a rate limit);
-    ``uncertain`` where the request may have been carried out although no answer came back.
+    ``uncertain`` where the request may have been carried out although no answer came back; ``read_only`` where the
+    token is good and may not write there, as on a pull request from a fork.
     """
 
     exit_code = UNDELIVERED
 
-    def __init__(self, message: str, hint: str = "", *, passing: bool = False, uncertain: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        passing: bool = False,
+        uncertain: bool = False,
+        read_only: bool = False,
+    ) -> None:
         super().__init__(message, hint)
         self.passing = passing
         self.uncertain = uncertain
+        self.read_only = read_only

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -42,11 +43,13 @@ class Secret:
 
 
 class State(StrEnum):
-    """What an observation says. Only the first three are ever told to a Git host."""
+    """What an observation says. Only the first four are ever told to a Git host."""
 
     SUCCESS = "success"
     FAILURE = "failure"
     PENDING = "pending"
+    SUPERSEDED = "superseded"
+    """Flux went on to another commit before this one had a result. Never observed: it follows from what was told."""
     SUSPENDED = "suspended"
     DELETING = "deleting"
     NEW = "new"
@@ -128,6 +131,8 @@ class Kustomization(Struct, frozen=True, gc=False):
     depends_on: tuple[ObjectRef, ...] = ()
     labels: Mapping[str, str] = {}
     """Kept only where the reader was asked to (a label selector over a file)."""
+    metadata: Mapping[str, str] = {}
+    """The annotations ``event.toolkit.fluxcd.io/KEY``, by KEY. Kept only where the reader was asked to."""
     ready: Condition | None = None
     reconciling: Condition | None = None
     stalled: Condition | None = None
@@ -151,6 +156,8 @@ class HelmRelease(Struct, frozen=True):
     observed_generation: int = -1
     deleting: bool = False
     suspended: bool = False
+    metadata: Mapping[str, str] = {}
+    """As a Kustomization's."""
     ready: Condition | None = None
     stalled: Condition | None = None
 
@@ -203,6 +210,8 @@ class Observation(Struct, frozen=True, gc=False):
     waits_for: ObjectRef | None = None
     """The dependency a DependencyNotReady names."""
     uid: str = ""
+    metadata: Mapping[str, str] = {}
+    """What the object adds to its events: its annotations ``event.toolkit.fluxcd.io/KEY``, by KEY."""
 
 
 class Outcome(Struct, frozen=True):
@@ -260,9 +269,59 @@ class CommitStatus(Struct, frozen=True):
     commit: str
     context: str
     state: State
-    """success, failure or pending"""
+    """success, failure, pending or superseded"""
     description: str
     target_url: str = ""
+    begun: bool = False
+    """Pending, and Flux is at work on it: hosts that can tell queued from in progress do."""
+    detail: str = ""
+    """The explanation in Markdown, for hosts that have room for more than a line."""
+    handle: str = ""
+    """What the host gave when it took the last one of this commit and context."""
+
+
+class Deployment(Struct, frozen=True):
+    """What a Git host stores about a commit in one environment."""
+
+    repository: Repository
+    commit: str
+    environment: str
+    state: State
+    """success, failure, pending or superseded"""
+    description: str
+    ref: str = ""
+    """The branch or tag that Flux follows; empty where the revision does not say."""
+    environment_url: str = ""
+    log_url: str = ""
+    begun: bool = False
+    """Pending, and Flux is at work on it."""
+    handle: str = ""
+    """The deployment's id, where the host gave one for this commit and environment."""
+
+
+class Row(Struct, frozen=True, order=True):
+    """One line of the table in a comment."""
+
+    cluster: str
+    name: str
+    """As messages call the object: ``apps/web``, ``HelmRelease apps/web``."""
+    state: State
+    said: str
+    """One line, as a commit status would have it; not escaped."""
+    url: str = ""
+
+
+class Comment(Struct, frozen=True):
+    """The one comment that is kept on a pull or merge request, as far as this run knows it."""
+
+    repository: Repository
+    commit: str
+    rows: tuple[Row, ...]
+    """Everything that the clusters of this run say of the commit, sorted."""
+    request: str = ""
+    """The number of the request, where an annotation names it; else it is found from the commit."""
+    handle: str = ""
+    """The comment's id, where the host gave one."""
 
 
 class Story(Struct, frozen=True):
@@ -304,6 +363,17 @@ class Event(Struct, frozen=True):
     reportingController: str
 
 
+class Dispatch(Struct, frozen=True):
+    """An event for the workflows of a repository."""
+
+    repository: Repository
+    event: Event
+
+
+#: What can be delivered.
+Payload: TypeAlias = CommitStatus | Deployment | Comment | Dispatch | Digest | Event
+
+
 class Mark(Struct, frozen=True, order=True):
     """What the ledger will hold once an update is acknowledged."""
 
@@ -321,7 +391,7 @@ class Update(Struct, frozen=True):
 
     destination: str
     marks: tuple[Mark, ...]
-    payload: CommitStatus | Digest | Event
+    payload: Payload
 
 
 class Destination(Struct, frozen=True):
@@ -330,11 +400,15 @@ class Destination(Struct, frozen=True):
     name: str
     """Stable and free of secrets: the ledger's key (``github.com``, ``slack``)."""
     takes: str
-    """``statuses``, ``digests`` or ``events``."""
+    """``statuses``, ``deployments``, ``comments`` or ``dispatches`` (a Git host); ``digests`` or ``events`` (a channel)."""
     host: str = ""
-    """For ``statuses``: the repositories' host it answers for."""
+    """Of a Git host: the repositories' host it answers for."""
     description_limit: int = 140
     context_limit: int = 255
+    superseded: bool = False
+    """Whether it has a word for a commit that was never tried because Flux went on to another."""
+    details: bool = False
+    """Whether it has room for an explanation."""
 
 
 class Delivery(Struct, frozen=True):
@@ -348,6 +422,10 @@ class Delivery(Struct, frozen=True):
     """A later run may succeed without anybody's doing."""
     uncertain: bool = False
     """It may have been carried out although no answer came back."""
+    read_only: bool = False
+    """The host knows the token, and it may not write there: as on a pull request from a fork."""
+    handle: str = ""
+    """What the destination gave to find it again."""
 
 
 class Report(Struct, frozen=True):
@@ -358,6 +436,8 @@ class Report(Struct, frozen=True):
     planned: tuple[Update, ...] = ()
     """With ``--dry-run``: what would have been sent."""
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was left out on purpose, and how it is asked for."""
     exit_code: int = 0
 
 
@@ -373,6 +453,17 @@ class Finding(Struct, frozen=True):
     """What to do about it, ready to paste where possible."""
 
 
+class GitHubApp(Struct, frozen=True):
+    """A GitHub App to act as."""
+
+    id: str
+    private_key: Secret
+    """In PEM format."""
+    installation_id: str = ""
+    installation_owner: str = ""
+    """User or organization that has installed it; needed where there is no ``installation_id``."""
+
+
 class GitHost(Struct, frozen=True):
     """A Git host to keep commit statuses on."""
 
@@ -381,12 +472,24 @@ class GitHost(Struct, frozen=True):
     host: str
     """The host of the repositories it answers for: ``github.com``."""
     api_url: str
-    """Where its API is: ``https://api.github.com``, ``https://ghes.example.com/api/v3``."""
-    token: Secret
+    """Where its API is, without a slash at its end: ``https://api.github.com``, ``https://ghes.example.com/api/v3``,
+    ``https://example.com/gitlab/api/v4``, ``https://git.example.com/api/v1`` (Gitea), ``https://api.bitbucket.org/2.0``,
+    ``https://bitbucket.example.com/context/rest``, ``https://dev.azure.com``, ``https://azure.example.com/tfs``."""
+    token: Secret = Secret("")
     max_wait: float = 60.0
     """Seconds a delivery may wait for a rate limit before it is left for the next run."""
     ca_file: str = ""
     """Certificates to trust beside the usual ones, in PEM format."""
+    web_url: str = ""
+    """Where people look at it, its relative root included: ``https://example.com/gitlab``. Empty: ``https://HOST``."""
+    aliases: tuple[str, ...] = ()
+    """Other names that its repositories' URLs may have as host."""
+    app: GitHubApp | None = None
+    """Instead of a token."""
+    job_token: bool = False
+    """The token is GitLab's ``CI_JOB_TOKEN``: it cannot set commit statuses."""
+    writes: tuple[tuple[int, float], ...] = ()
+    """At most so many writes in any so many seconds; none where the host has no limit."""
 
 
 class Channel(Struct, frozen=True):

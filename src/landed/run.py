@@ -161,7 +161,7 @@ def _read_back(line: Line, looks: Sequence[Look], told: Told, due: Plan) -> tupl
     def ask(question: tuple[str, Repository, str]) -> None:
         destination, repository, commit = question
         try:
-            found[question] = line.parts.outlets[destination].statuses(repository, commit)
+            found[question] = line.parts.outlets[destination].held(repository, commit)
         except DeliveryError as error:
             failed[question] = error
 

@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
-from standins import github
+from contract.hosts import HOSTS, STATUS_TYPES
 from standins.server import Answer, Fault, StandIn, answer, hang, hang_after, lost, reset, rubbish
 
 from landed import providers
 from landed.errors import ConfigurationError, DeliveryError
 from landed.model import CommitStatus, GitHost, Repository, Secret, State
-from landed.providers.interface import RemoteStatus
+from landed.providers.interface import Held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from landed.providers.interface import GitProvider
 
 COMMIT = "6dcd4ce23d88e2ee9568ba546c007c63d9131c1b"
-FLEET = Repository("git.example.com", "acme/fleet")
-
-
-class Host(NamedTuple):
-    """A stand-in for a type, and tokens of it."""
-
-    standin: Callable[[], Any]
-    writer: str
-    reader: str
-
-
-HOSTS = {"github": Host(github.GitHub, github.WRITER, github.READER)}
-
-
-def status(state: State = State.SUCCESS, context: str = "flux/prod/apps/web", **changes: str) -> CommitStatus:
-    told = {"description": "Applied main@6dcd4ce2", "target_url": "https://ci.example.com/run/1"} | changes
-    return CommitStatus(FLEET, COMMIT, context, state, **told)
+PLACE = "git.example.com"
 
 
 class World:
@@ -47,43 +33,63 @@ class World:
         self.type = type_
         self.standin = standin
         self.waits: list[float] = []
+        self.path = HOSTS[type_].path
+        self.repository = Repository(PLACE, self.path)
+
+    @property
+    def contexts(self) -> dict[str, tuple[str, str]]:
+        """What the commit has."""
+        found: dict[str, tuple[str, str]] = self.standin.contexts(self.path, COMMIT)
+        return found
+
+    def store(self, **status: str) -> None:
+        """Put a status there, as if somebody had written it."""
+        self.standin.store(self.path, COMMIT, **status)
+
+    def status(self, state: State = State.SUCCESS, context: str = "flux/prod/apps/web", **changes: str) -> CommitStatus:
+        told = {"description": "Applied main@6dcd4ce2", "target_url": "https://ci.example.com/run/1"} | changes
+        return CommitStatus(self.repository, COMMIT, context, state, **told)
+
+    def held(self, provider: GitProvider | None = None) -> dict[str, Held]:
+        """What is read back, handles apart."""
+        found = (provider or self.connect()).held(self.repository, COMMIT)
+        return {context: Held(held.state, held.description) for context, held in found.items()}
 
     def connect(self, token: str = "", **settings: Any) -> GitProvider:
         chosen = Secret(token or HOSTS[self.type].writer)
-        settings = {"api_url": self.standin.url, "token": chosen} | settings
-        host = GitHost(self.type, FLEET.host, **settings)
+        settings = {"api_url": self.standin.url, "web_url": self.standin.web_url, "token": chosen} | settings
+        host = GitHost(providers.GIT[self.type].host, PLACE, **settings)
         return providers.git_module(self.type).connect(host, sleep=self.waits.append)
 
 
-@pytest.fixture(params=sorted(providers.GIT))
+@pytest.fixture(params=STATUS_TYPES)
 def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(providers.git_module(request.param), "TIMEOUT", 1)
-    with HOSTS[request.param].standin() as standin:
+    with HOSTS[request.param].make() as standin:
         yield World(request.param, standin)
         assert standin.violations == []
 
 
-def failure(provider: GitProvider, update: CommitStatus | None = None) -> DeliveryError:
+def failure(world: World, provider: GitProvider | None = None, update: CommitStatus | None = None) -> DeliveryError:
     with pytest.raises(DeliveryError) as caught:
-        provider.set_status(update or status())
-    return hiding(caught.value)
+        (provider or world.connect()).deliver(update or world.status())
+    return hiding(world, caught.value)
 
 
-def hiding(error: DeliveryError) -> DeliveryError:
+def hiding(world: World, error: DeliveryError) -> DeliveryError:
     """``error``, once it is certain that no token is in it, not even in what it came from."""
     shown = f"{error!r} {error} {error.message} {error.hint} {error.__cause__!r} {error.__context__!r}"
-    for host in HOSTS.values():
-        assert host.writer not in shown
-        assert host.reader not in shown
+    assert HOSTS[world.type].writer not in shown
+    assert HOSTS[world.type].reader not in shown
     assert "\n" not in error.message
     return error
 
 
 def test_every_registered_type_is_tested_here() -> None:
-    assert set(HOSTS) == set(providers.GIT)
+    assert set(HOSTS) == set(STATUS_TYPES)
 
 
-@pytest.mark.parametrize("type_", sorted(providers.GIT))
+@pytest.mark.parametrize("type_", STATUS_TYPES)
 def test_the_registry_knows_the_limits_of_the_module(type_: str) -> None:
     entry, module = providers.GIT[type_], providers.git_module(type_)
 
@@ -94,24 +100,35 @@ def test_the_registry_knows_the_limits_of_the_module(type_: str) -> None:
 def test_every_state_is_written_and_read_back(world: World, state: State) -> None:
     provider = world.connect()
 
-    provider.set_status(status(state))
+    provider.deliver(world.status(state))
 
-    assert provider.statuses(FLEET, COMMIT) == {"flux/prod/apps/web": RemoteStatus(state, "Applied main@6dcd4ce2")}
+    assert world.held(provider) == {"flux/prod/apps/web": Held(state, "Applied main@6dcd4ce2")}
+
+
+def test_a_superseded_commit_is_written_where_there_is_a_word_for_it(world: World) -> None:
+    if not providers.GIT[world.type].superseded:
+        return
+    provider = world.connect()
+    handle = provider.deliver(world.status(State.PENDING))
+
+    provider.deliver(world.status(State.SUPERSEDED, handle=handle))
+
+    assert world.held(provider) == {"flux/prod/apps/web": Held(State.SUPERSEDED, "Applied main@6dcd4ce2")}
 
 
 def test_a_status_is_one_request(world: World) -> None:
     provider = world.connect()
 
     for number in range(10):
-        provider.set_status(status(context=f"flux/prod/{number}"))
+        provider.deliver(world.status(context=f"flux/prod/{number}"))
 
     assert len(world.standin.asked) == len(world.standin.writes) == 10
-    assert len(world.standin.contexts("acme/fleet", COMMIT)) == 10
+    assert len(world.contexts) == 10
     assert world.waits == []
 
 
 def test_a_status_without_a_target_is_written(world: World) -> None:
-    world.connect().set_status(status(target_url=""))
+    world.connect().deliver(world.status(target_url=""))
 
     assert b"target_url" not in world.standin.writes[0].body
 
@@ -119,8 +136,8 @@ def test_a_status_without_a_target_is_written(world: World) -> None:
 def test_the_same_status_gives_the_same_bytes(world: World) -> None:
     provider = world.connect()
 
-    provider.set_status(status())
-    provider.set_status(status())
+    provider.deliver(world.status())
+    provider.deliver(world.status())
 
     first, second = world.standin.writes
     assert first == second
@@ -128,57 +145,65 @@ def test_the_same_status_gives_the_same_bytes(world: World) -> None:
 
 def test_all_pages_are_read_back_and_the_newest_wins(world: World) -> None:
     for number in range(250):
-        world.standin.store("acme/fleet", COMMIT, context=f"flux/{number % 125}", state="pending", description="old")
+        world.store(context=f"flux/{number % 125}", state="pending", description="old")
     for number in range(125):
-        world.standin.store("acme/fleet", COMMIT, context=f"flux/{number}", state="success", description="new")
+        world.store(context=f"flux/{number}", state="success", description="new")
 
-    found = world.connect().statuses(FLEET, COMMIT)
-
-    assert found == {f"flux/{number}": RemoteStatus(State.SUCCESS, "new") for number in range(125)}
-    assert len(world.standin.asked) == 4
+    assert world.held() == {f"flux/{number}": Held(State.SUCCESS, "new") for number in range(125)}
+    assert len(world.standin.asked) > 1
 
 
 def test_a_commit_without_statuses_has_none(world: World) -> None:
-    assert world.connect().statuses(FLEET, COMMIT) == {}
+    assert world.held() == {}
 
 
 def test_an_unknown_commit_is_said_so(world: World) -> None:
+    if not HOSTS[world.type].unknown_commit:
+        return
     world.standin.missing.add(COMMIT)
     provider = world.connect()
 
     with pytest.raises(DeliveryError, match="the commit is not in that repository") as caught:
-        provider.statuses(FLEET, COMMIT)
-    assert not hiding(caught.value).passing
-    assert "the commit is not in that repository" in failure(provider).message
+        provider.held(world.repository, COMMIT)
+    assert not hiding(world, caught.value).passing
+    assert "the commit is not in that repository" in failure(world, provider).message
 
 
 def test_an_unknown_repository_is_named(world: World) -> None:
-    world.standin.missing.add("acme/fleet")
+    world.standin.missing.add(world.path)
 
-    error = failure(world.connect())
+    error = failure(world)
 
-    assert "acme/fleet" in error.message
+    assert world.path in error.message
     assert not error.passing
     assert error.hint
     assert len(world.standin.asked) == 1
 
 
-@pytest.mark.parametrize("path", ["fleet", "a/b/c", "", "/", "../x", "a/", "a/.."])
+@pytest.mark.parametrize("path", ["", "/", "../x", "a/..", "own"])
 def test_a_path_that_is_no_repository_is_not_asked_for(world: World, path: str) -> None:
-    error = failure(world.connect(), CommitStatus(Repository("h", path), COMMIT, "c", State.SUCCESS, "d"))
+    path = HOSTS[world.type].no_path if path == "own" else path
 
-    assert "owner/name" in error.message
+    error = failure(world, update=CommitStatus(Repository(PLACE, path), COMMIT, "c", State.SUCCESS, "d"))
+
+    assert f"{PLACE}/{path} is not a" in error.message
     assert world.standin.asked == []
 
 
-@pytest.mark.parametrize("path", ["ac me/fl?eet", "acme/fleet#x", "acme/%2e%2e"])
-def test_a_path_cannot_leave_its_place(world: World, path: str) -> None:
-    provider = world.connect()
+@pytest.mark.parametrize("end", ["?x", "#x", "%2e%2e", " y", "é"])
+def test_a_path_cannot_leave_its_place(world: World, end: str) -> None:
+    """However the repository is called, it is the same place of the API that is asked."""
+    odd = Repository(PLACE, world.path + end)
+    plain, provider = world.status(), world.connect()
+    provider.deliver(plain)
 
-    provider.set_status(CommitStatus(Repository("h", path), COMMIT, "c", State.SUCCESS, "d"))
+    with suppress(DeliveryError):
+        provider.deliver(CommitStatus(odd, COMMIT, plain.context, State.SUCCESS, "d", plain.target_url))
 
-    assert world.standin.asked[0].target.endswith(f"/statuses/{COMMIT}")
-    assert world.standin.asked[0].target.count("/") == 5
+    first, second = world.standin.asked[0], world.standin.asked[-1]
+    if first is not second:
+        assert unquote(second.path).replace(end, "") == unquote(first.path)
+        assert second.query == first.query
 
 
 @pytest.mark.parametrize(
@@ -186,7 +211,7 @@ def test_a_path_cannot_leave_its_place(world: World, path: str) -> None:
     [("no-such-token-1234", "does not accept the token"), ("reader", "the token may not do that")],
 )
 def test_a_token_that_will_not_do_is_explained(world: World, token: str, sentence: str) -> None:
-    error = failure(world.connect(HOSTS[world.type].reader if token == "reader" else token))
+    error = failure(world, world.connect(HOSTS[world.type].reader if token == "reader" else token))
 
     assert sentence in error.message
     assert "no-such-token" not in f"{error!r}{error.hint}"
@@ -198,12 +223,14 @@ def test_a_token_that_will_not_do_is_explained(world: World, token: str, sentenc
 @pytest.mark.parametrize("token", ["", "  ", "\n"])
 def test_an_empty_token_is_a_configuration_error(world: World, token: str) -> None:
     with pytest.raises(ConfigurationError, match="token is empty"):
-        providers.git_module(world.type).connect(GitHost(world.type, FLEET.host, world.standin.url, Secret(token)))
+        providers.git_module(world.type).connect(
+            GitHost(providers.GIT[world.type].host, PLACE, world.standin.url, Secret(token))
+        )
 
 
 @pytest.mark.parametrize("token", ["two\nlines-of-token", "snow☃man-token"])
 def test_a_token_that_no_header_can_hold_is_not_sent(world: World, token: str) -> None:
-    error = failure(world.connect(token))
+    error = failure(world, world.connect(token))
 
     assert "token" in error.message
     assert token not in f"{error!r} {error.__context__!r} {error.__cause__!r}"
@@ -220,10 +247,10 @@ def test_an_address_that_is_no_url_is_a_configuration_error(world: World, addres
 def test_later_is_tried_again(world: World, code: int) -> None:
     world.standin.faults += [answer(code, {"Retry-After": "2"})]
 
-    world.connect().set_status(status())
+    world.connect().deliver(world.status())
 
     assert world.waits == [2]
-    assert world.standin.contexts("acme/fleet", COMMIT) == {"flux/prod/apps/web": ("success", "Applied main@6dcd4ce2")}
+    assert world.contexts == {"flux/prod/apps/web": ("success", "Applied main@6dcd4ce2")}
 
 
 @pytest.mark.parametrize(
@@ -234,21 +261,23 @@ def test_later_is_tried_again(world: World, code: int) -> None:
     ],
 )  # fmt: skip
 def test_refusals(world: World, code: int, tries: int, passing: bool) -> None:
+    tries = HOSTS[world.type].tries.get(code, tries)
+    passing = HOSTS[world.type].passing.get(code, passing)
     retry = {"Retry-After": "1"} if code == 429 else {}
     world.standin.faults += [answer(code, retry, '{"message": "no"}', only="POST")] * 12
 
-    error = failure(world.connect())
+    error = failure(world)
 
     assert len(world.standin.writes) == tries
     assert error.passing is passing
-    assert world.standin.contexts("acme/fleet", COMMIT) == {}
+    assert world.contexts == {}
 
 
 @pytest.mark.parametrize("code", [429, 503])
 def test_a_wait_that_is_too_long_is_not_begun(world: World, code: int) -> None:
     world.standin.faults += [answer(code, {"Retry-After": "3600"})]
 
-    error = failure(world.connect())
+    error = failure(world)
 
     assert error.passing
     assert world.waits == []
@@ -262,36 +291,36 @@ def test_a_wait_that_is_too_long_is_not_begun(world: World, code: int) -> None:
 def test_a_status_whose_answer_was_lost_is_not_written_twice(world: World, fault: Fault) -> None:
     world.standin.faults.append(fault)
 
-    world.connect().set_status(status())
+    world.connect().deliver(world.status())
 
     assert len(world.standin.writes) == 1
     assert len(world.standin.asked) == 2
-    assert len(world.standin.contexts("acme/fleet", COMMIT)) == 1
+    assert len(world.contexts) == 1
 
 
 @pytest.mark.parametrize("fault", [reset("POST"), hang("POST")], ids=["reset", "hang"])
 def test_a_status_that_was_lost_is_written_again(world: World, fault: Fault) -> None:
     world.standin.faults.append(fault)
 
-    world.connect().set_status(status())
+    world.connect().deliver(world.status())
 
     assert [asked.method for asked in world.standin.asked] == ["POST", "GET", "POST"]
-    assert len(world.standin.contexts("acme/fleet", COMMIT)) == 1
+    assert len(world.contexts) == 1
 
 
 def test_an_older_status_is_not_taken_for_the_one_that_was_lost(world: World) -> None:
-    world.standin.store("acme/fleet", COMMIT, context="flux/prod/apps/web", state="pending", description="")
+    world.store(context="flux/prod/apps/web", state="pending", description="")
     world.standin.faults.append(reset("POST"))
 
-    world.connect().set_status(status())
+    world.connect().deliver(world.status())
 
-    assert world.standin.contexts("acme/fleet", COMMIT)["flux/prod/apps/web"][0] == "success"
+    assert world.contexts["flux/prod/apps/web"][0] == "success"
 
 
 def test_where_reading_back_fails_too_the_doubt_is_told(world: World) -> None:
     world.standin.faults += [lost("POST"), *[answer(500)] * 4]
 
-    error = failure(world.connect())
+    error = failure(world)
 
     assert error.uncertain
     assert error.passing
@@ -302,9 +331,9 @@ def test_a_server_that_is_gone_is_named(world: World) -> None:
     with StandIn(lambda asked: Answer(200)) as gone:
         provider = world.connect(api_url=gone.url)
 
-    error = failure(provider)
+    error = failure(world, provider)
 
-    assert FLEET.host in error.message
+    assert PLACE in error.message
     assert "the connection was refused" in error.message
     assert error.passing
     assert not error.uncertain
@@ -318,11 +347,11 @@ def test_a_redirect_elsewhere_is_refused(world: World, code: int, where: str) ->
         location = f"{other.url}/repos/acme/fleet" if where == "other port" else where
         world.standin.faults += [answer(code, {"Location": location}, only="POST")] * 9
 
-        error = failure(world.connect())
+        error = failure(world)
 
         assert other.asked == []
     assert "redirect" in error.message
-    assert world.standin.contexts("acme/fleet", COMMIT) == {}
+    assert world.contexts == {}
 
 
 NONSENSE = [
@@ -341,7 +370,7 @@ NONSENSE = [
 def test_an_answer_that_makes_no_sense_is_no_success(world: World, fault: Fault) -> None:
     world.standin.faults += [fault] * 9
 
-    failure(world.connect())
+    failure(world)
 
 
 @pytest.mark.parametrize("fault", [fault for fault in NONSENSE if fault.id != "other JSON"])
@@ -349,8 +378,8 @@ def test_reading_back_nonsense_is_no_empty_list(world: World, fault: Fault) -> N
     world.standin.faults += [fault] * 9
 
     with pytest.raises(DeliveryError) as caught:
-        world.connect().statuses(FLEET, COMMIT)
-    hiding(caught.value)
+        world.connect().held(world.repository, COMMIT)
+    hiding(world, caught.value)
 
 
 HOSTILE = "<!channel> @everyone ::error::x ##[error]y <b>&amp;</b> **z** [a](http://evil) \x1b[31m\x00\u202e `rm` 😀"
@@ -359,10 +388,10 @@ HOSTILE = "<!channel> @everyone ::error::x ##[error]y <b>&amp;</b> **z** [a](htt
 def test_hostile_descriptions_arrive_as_they_are_within_the_limit(world: World) -> None:
     provider = world.connect()
 
-    provider.set_status(status(description=HOSTILE + "x" * 100_000))
+    provider.deliver(world.status(description=HOSTILE + "x" * 100_000))
 
     module = providers.git_module(world.type)
-    ((_, description),) = world.standin.contexts("acme/fleet", COMMIT).values()
+    ((_, description),) = world.contexts.values()
     assert len(description) <= module.DESCRIPTION_LIMIT
     assert description.startswith("<!channel> @everyone ::error::x")
 
@@ -372,7 +401,7 @@ def test_hostile_answers_are_not_repeated_as_they_are(world: World) -> None:
     body = json.dumps({"message": f"\x1b[31m::error::{writer} {'long ' * 9999}"})
     world.standin.faults += [answer(422, body=body)]
 
-    error = failure(world.connect())
+    error = failure(world)
 
     assert "\x1b" not in error.message
     assert len(error.message) < 500
@@ -382,14 +411,14 @@ def test_one_provider_serves_many_threads(world: World) -> None:
     provider = world.connect()
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: provider.set_status(status(context=f"flux/{number}")), range(80)))
+        list(pool.map(lambda number: provider.deliver(world.status(context=f"flux/{number}")), range(80)))
 
-    assert len(world.standin.contexts("acme/fleet", COMMIT)) == 80
+    assert len(world.contexts) == 80
     assert len(world.standin.writes) == 80
 
 
 def test_an_examination_writes_nothing(world: World) -> None:
-    findings = world.connect().examine([FLEET])
+    findings = world.connect().examine([world.repository])
 
     assert [finding.level for finding in findings] == ["ok"]
     assert world.standin.writes == []
@@ -401,11 +430,11 @@ def test_an_examination_without_repositories_looks_at_the_token(world: World) ->
 
 
 def test_an_examination_looks_at_five_repositories(world: World) -> None:
-    repositories = [Repository(FLEET.host, f"acme/{number}") for number in range(9)]
+    repositories = [Repository(PLACE, f"{world.path}{number}") for number in range(9)]
 
     findings = world.connect().examine(repositories)
 
-    assert len(world.standin.asked) == 5
+    assert len(findings) == 6
     assert "4 more repositories" in findings[-1].message
 
 
@@ -413,11 +442,11 @@ def test_an_examination_looks_at_five_repositories(world: World) -> None:
     "fault",
     [answer(401), answer(404), answer(500), answer(200, body="[]"), answer(200, body="<html>"), lost(), rubbish()],
 )
-@pytest.mark.parametrize("repositories", [[], [FLEET]], ids=["token", "repository"])
-def test_an_examination_that_fails_is_a_finding(world: World, fault: Fault, repositories: list[Repository]) -> None:
+@pytest.mark.parametrize("repositories", [[], [None]], ids=["token", "repository"])
+def test_an_examination_that_fails_is_a_finding(world: World, fault: Fault, repositories: list[None]) -> None:
     world.standin.faults += [fault] * 9
 
-    (finding,) = world.connect().examine(repositories)
+    (finding,) = world.connect().examine([world.repository for _ in repositories])
 
     assert finding.level == "problem"
     assert HOSTS[world.type].writer not in repr(finding)

@@ -16,7 +16,7 @@ from landed.errors import DeliveryError
 from landed.http import TokenBucket
 from landed.model import CommitStatus, GitHost, Repository, Secret, State
 from landed.providers.git import github
-from landed.providers.interface import RemoteStatus
+from landed.providers.interface import Held
 
 if TYPE_CHECKING:
     import ssl
@@ -39,10 +39,12 @@ def waits() -> list[float]:
     return []
 
 
-def connect(standin: GitHub, waits: list[float] | None = None, **settings: Any) -> github.GitHub:
+def connect(
+    standin: GitHub, waits: list[float] | None = None, turns: TokenBucket | None = None, **settings: Any
+) -> github.GitHub:
     given: dict[str, Any] = {"api_url": standin.url, "token": Secret(WRITER)}
     waited = [] if waits is None else waits
-    return github.connect(GitHost("github", "github.com", **(given | settings)), sleep=waited.append)
+    return github.connect(GitHost("github", "github.com", **(given | settings)), turns=turns, sleep=waited.append)
 
 
 def status(context: str = "flux/prod", state: State = State.SUCCESS) -> CommitStatus:
@@ -51,12 +53,12 @@ def status(context: str = "flux/prod", state: State = State.SUCCESS) -> CommitSt
 
 def failure(provider: github.GitHub) -> DeliveryError:
     with pytest.raises(DeliveryError) as caught:
-        provider.set_status(status())
+        provider.deliver(status())
     return caught.value
 
 
 def test_the_request_is_the_one_github_documents(standin: GitHub) -> None:
-    connect(standin).set_status(status())
+    connect(standin).deliver(status())
 
     (asked,) = standin.asked
     assert (asked.method, asked.target) == ("POST", f"/repos/acme/fleet/statuses/{COMMIT}")
@@ -76,9 +78,9 @@ def test_a_server_of_ones_own_is_under_api_v3(standin: GitHub) -> None:
     for number in range(101):
         standin.store("acme/fleet", COMMIT, context=f"flux/{number}")
 
-    provider.set_status(status())
+    provider.deliver(status())
 
-    assert len(provider.statuses(FLEET, COMMIT)) == 102
+    assert len(provider.held(FLEET, COMMIT)) == 102
     assert [asked.path for asked in standin.asked] == [
         f"/api/v3/repos/acme/fleet/statuses/{COMMIT}",
         f"/api/v3/repos/acme/fleet/commits/{COMMIT}/statuses",
@@ -90,7 +92,7 @@ def test_error_is_read_back_as_failure_and_unknown_states_are_left_out(standin: 
     standin.store("acme/fleet", COMMIT, context="a", state="error", description="boom")
     standin.store("acme/fleet", COMMIT, context="b", state="dreaming")
 
-    assert connect(standin).statuses(FLEET, COMMIT) == {"a": RemoteStatus(State.FAILURE, "boom")}
+    assert connect(standin).held(FLEET, COMMIT) == {"a": Held(State.FAILURE, "boom")}
 
 
 def test_pages_are_fetched_from_the_same_server_whatever_the_link_says(standin: GitHub) -> None:
@@ -100,7 +102,7 @@ def test_pages_are_fetched_from_the_same_server_whatever_the_link_says(standin: 
         )
     )
 
-    assert connect(standin).statuses(FLEET, COMMIT) == {}
+    assert connect(standin).held(FLEET, COMMIT) == {}
     assert len(standin.asked) == 2
 
 
@@ -109,16 +111,16 @@ def test_pages_without_end_are_given_up(standin: GitHub) -> None:
     standin.faults += [answer(200, {"Link": link}, "[]")] * 200
 
     with pytest.raises(DeliveryError, match="more than 10000"):
-        connect(standin).statuses(FLEET, COMMIT)
+        connect(standin).held(FLEET, COMMIT)
 
 
 def test_a_renamed_repository_is_followed_on_the_same_server(standin: GitHub) -> None:
     standin.renamed["acme/fleet"] = "acme/clusters"
     provider = connect(standin)
 
-    provider.set_status(status())
+    provider.deliver(status())
 
-    assert provider.statuses(FLEET, COMMIT) == {"flux/prod": RemoteStatus(State.SUCCESS, "live")}
+    assert provider.held(FLEET, COMMIT) == {"flux/prod": Held(State.SUCCESS, "live")}
     assert standin.contexts("acme/clusters", COMMIT) == {"flux/prod": ("success", "live")}
 
 
@@ -152,7 +154,7 @@ def reset_in(seconds: float) -> dict[str, str]:
 def test_a_limit_that_resets_soon_is_waited_for(standin: GitHub, waits: list[float], code: int) -> None:
     standin.faults.append(limited(reset_in(20), code=code))
 
-    connect(standin, waits).set_status(status())
+    connect(standin, waits).deliver(status())
 
     assert 18 < waits[0] <= 21
     assert len(standin.contexts("acme/fleet", COMMIT)) == 1
@@ -184,7 +186,7 @@ def test_the_secondary_limit_is_recognised(
 ) -> None:
     standin.faults.append(limited(headers, message))
 
-    connect(standin, waits).set_status(status())
+    connect(standin, waits).deliver(status())
 
     assert waits == [wait]
 
@@ -192,7 +194,7 @@ def test_the_secondary_limit_is_recognised(
 def test_a_limit_without_a_time_is_a_minute(standin: GitHub, waits: list[float]) -> None:
     standin.faults.append(limited({"X-RateLimit-Remaining": "0"}))
 
-    connect(standin, waits).set_status(status())
+    connect(standin, waits).deliver(status())
 
     assert waits == [60]
 
@@ -201,7 +203,7 @@ def test_a_limit_without_a_time_is_a_minute(standin: GitHub, waits: list[float])
 def test_headers_that_pygithub_stumbles_over_are_survived(standin: GitHub, name: str) -> None:
     standin.faults.append(limited({"X-RateLimit-Limit": "1", "X-RateLimit-Remaining": "0", name: "soon"}))
 
-    connect(standin).set_status(status())
+    connect(standin).deliver(status())
 
     assert len(standin.contexts("acme/fleet", COMMIT)) == 1
 
@@ -303,21 +305,21 @@ def test_only_githubs_own_servers_have_a_limit_on_writes(api_url: str, limited: 
 
 def test_writes_beyond_the_limit_are_left_for_later(standin: GitHub) -> None:
     provider = connect(standin, max_wait=0.0)
-    provider._writes = TokenBucket(2, 1 / 600)
+    provider = connect(standin, turns=TokenBucket(2, 1 / 600))
 
-    provider.set_status(status("a"))
-    provider.set_status(status("b"))
+    provider.deliver(status("a"))
+    provider.deliver(status("b"))
     error = failure(provider)
 
     assert "the next turn is in 10 min" in error.message
     assert error.passing
     assert len(standin.asked) == 2
-    assert len(provider.statuses(FLEET, COMMIT)) == 2
+    assert len(provider.held(FLEET, COMMIT)) == 2
 
 
 def test_every_try_counts_as_a_write(standin: GitHub) -> None:
     provider = connect(standin)
-    provider._writes = TokenBucket(2, 1 / 600)
+    provider = connect(standin, turns=TokenBucket(2, 1 / 600))
     standin.faults += [answer(503), answer(503)]
 
     assert "the next turn" in failure(provider).message
@@ -334,7 +336,7 @@ def test_pygithub_does_not_slow_us_down_nor_say_anything(
     standin.faults.append(answer(503))
 
     for number in range(10):
-        provider.set_status(status(f"flux/{number}"))
+        provider.deliver(status(f"flux/{number}"))
 
     assert slept == []
     assert len(standin.contexts("acme/fleet", COMMIT)) == 10
@@ -356,7 +358,7 @@ def test_after_a_gateways_failure_it_is_looked_whether_the_status_arrived(standi
     standin.store("acme/fleet", COMMIT, context="flux/prod", state="success", description="live")
     standin.faults.append(answer(504, only="POST"))
 
-    connect(standin).set_status(status())
+    connect(standin).deliver(status())
 
     assert [asked.method for asked in standin.asked] == ["POST", "GET"]
 
@@ -364,7 +366,7 @@ def test_after_a_gateways_failure_it_is_looked_whether_the_status_arrived(standi
 def test_reads_that_were_lost_are_repeated(standin: GitHub, waits: list[float]) -> None:
     standin.faults += [lost(), lost()]
 
-    assert connect(standin, waits).statuses(FLEET, COMMIT) == {}
+    assert connect(standin, waits).held(FLEET, COMMIT) == {}
     assert len(waits) == 2
 
 
@@ -374,7 +376,7 @@ def test_netrc_does_not_replace_the_token(standin: GitHub, tmp_path: Path, monke
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
 
-    connect(standin).set_status(status())
+    connect(standin).deliver(status())
 
     assert len(standin.contexts("acme/fleet", COMMIT)) == 1
 
@@ -403,7 +405,7 @@ def test_a_private_authority_is_trusted_when_given_whatever_the_environment_says
 
     with GitHub(context=server_side) as standin:
         distrusted = failure(connect(standin))
-        connect(standin, ca_file=str(ca_file)).set_status(status())
+        connect(standin, ca_file=str(ca_file)).deliver(status())
 
     assert "its certificate is not trusted" in distrusted.message
     assert not distrusted.passing

@@ -84,6 +84,7 @@ class GitHub:
     def __init__(self, *, context: ssl.SSLContext | None = None) -> None:
         self.server = StandIn(self._act, context=context)
         self.url = self.server.url
+        self.web_url = self.url
         self.ghes_url = f"{self.url}/api/v3"
         self.faults = self.server.faults
         self.asked = self.server.asked

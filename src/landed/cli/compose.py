@@ -20,7 +20,7 @@ from landed.kube import connect, contexts
 from landed.ledger import ledger
 from landed.model import Channel, Cluster, GitHost, Repository, Secret
 from landed.plan import Wording
-from landed.providers.outlet import ChannelOutlet, Outlet, StatusOutlet
+from landed.providers.outlet import ChannelOutlet, GitOutlet, Outlet, Turns
 from landed.reports.console import Console
 from landed.revision import repository
 from landed.run import Line, Reader
@@ -52,7 +52,8 @@ def webhooks(o: Options) -> tuple[Channel, ...]:
 def outlets(o: Options) -> Mapping[str, Outlet]:
     """Every destination by its name."""
     door = cache(_door)  # opened at the first use, and shared from then on
-    found: list[Outlet] = [StatusOutlet(host) for host in hosts(o)]
+    turns = Turns()
+    found: list[Outlet] = [GitOutlet(host, host.type, turns) for host in hosts(o)]
     found += [ChannelOutlet(channel, door) for channel in webhooks(o)]
     return {outlet.destination.name: outlet for outlet in found}
 

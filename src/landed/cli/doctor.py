@@ -78,7 +78,7 @@ def _seen(outcomes: Iterable[Any]) -> str:
 
 def _hosts(o: Options, seen: set[Repository]) -> Iterator[Finding]:
     from landed.cli import compose
-    from landed.providers.outlet import StatusOutlet
+    from landed.providers.outlet import GitOutlet, Turns
 
     try:
         hosts = compose.hosts(o)
@@ -91,7 +91,7 @@ def _hosts(o: Options, seen: set[Repository]) -> Iterator[Finding]:
         mine = {host.host: sorted(r for r in seen if r.host == host.host) for host in behind}
         chosen = max(behind, key=lambda host: len(mine[host.host]))
         try:
-            yield from StatusOutlet(chosen).provider().examine(mine[chosen.host])
+            yield from GitOutlet(chosen, chosen.type, Turns()).provider().examine(mine[chosen.host])
         except DeliveryError as error:
             yield Finding(chosen.host, "problem", error.message, error.hint)
     for unserved in sorted({repository.host for repository in seen} - served):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LATER = frozenset({429, 502, 503, 504})
 #: Of these, the ones of a gateway that may have passed the request on.
 PERHAPS_DONE = frozenset({502, 504})
-#: Bytes of an answer that are read; characters of it that an error quotes.
+#: Bytes of an answer that are read where nothing else is asked for; characters of it that an error quotes.
 ANSWER_LIMIT, EXCERPT_LIMIT = 1 << 20, 200
 
 #: What to do about a refusal that the service itself has no words for.
@@ -31,9 +31,9 @@ HINTS = {
 }
 
 
-def answer_of(request: Request, raw: RawResponse) -> Response:
-    """Read the answer to ``request``, as much of it as may matter."""
-    body = raw.raw.read(ANSWER_LIMIT, decode_content=True)
+def answer_of(request: Request, raw: RawResponse, limit: int = ANSWER_LIMIT) -> Response:
+    """Read the answer to ``request``, at most ``limit`` bytes of it."""
+    body = raw.raw.read(limit, decode_content=True)
     return Response(
         raw.status_code,
         {name.lower(): value for name, value in raw.headers.items()},

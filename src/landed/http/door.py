@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from landed import __version__
-from landed.http.answers import LATER, PERHAPS_DONE, answer_of, refusal
+from landed.http.answers import ANSWER_LIMIT, LATER, PERHAPS_DONE, answer_of, refusal
 from landed.http.diagnosis import Trouble, diagnose, unanswered
 from landed.http.pacing import MAX_WAIT, Patience, retry_after
 from landed.http.trust import silence, trusted
@@ -40,6 +40,7 @@ class Http:
         ca_file: str = "",
         max_wait: float = MAX_WAIT,
         timeout: tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
+        answer_limit: int = ANSWER_LIMIT,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         from threading import Lock
@@ -47,6 +48,7 @@ class Http:
         self._ca_file = ca_file
         self._max_wait = max_wait
         self._timeout = timeout
+        self._answer_limit = answer_limit
         self._sleep = sleep
         self._lock = Lock()
         self._adapter: HTTPAdapter | None = None
@@ -64,8 +66,7 @@ class Http:
         usable(request)
         patience = Patience(self._max_wait, self._sleep)
         while True:
-            sent = _Body(request.body)
-            answer = self._once(request, sent)
+            answer = self._once(request)
             if isinstance(answer, Response):
                 if 200 <= answer.status < 300:
                     return answer
@@ -74,20 +75,30 @@ class Http:
                 failure, again = refusal(request, answer, uncertain), answer.status in LATER and not uncertain
             else:
                 asked = None
-                uncertain = sent.given and request.method not in REPEATABLE
+                uncertain = answer.perhaps_sent and request.method not in REPEATABLE
                 failure, again = unanswered(request, answer, uncertain), answer.passing and not uncertain
             if not (again and patience.wait(asked)):
                 raise patience.worded(failure) if again else failure
 
-    def _once(self, request: Request, body: _Body) -> Response | Trouble:
+    def exchange(self, request: Request) -> Response | Trouble:
+        """Send ``request`` once and return its answer whatever the status, or why there is none.
+
+        Raises DeliveryError if its address is none.
+        """
+        usable(request)
+        return self._once(request)
+
+    def _once(self, request: Request) -> Response | Trouble:
         import requests
         from urllib3.exceptions import HTTPError
 
+        body = _Body(request.body)
         try:
             with self._transmit(request, body) as raw:
-                return answer_of(request, raw)
+                return answer_of(request, raw, self._answer_limit)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            return diagnose(error)
+            trouble = diagnose(error)
+            return trouble._replace(perhaps_sent=body.given) if request.body else trouble
 
     def _transmit(self, request: Request, body: _Body) -> RawResponse:
         from requests import Request as RawRequest

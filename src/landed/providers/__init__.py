@@ -15,12 +15,22 @@ if TYPE_CHECKING:
 
 
 class GitType(Struct, frozen=True):
-    """A Git host's type."""
+    """One thing that one kind of Git host can be told."""
 
     module: str
+    host: str
+    """The kind of Git host: ``GitHost.type``."""
+    takes: str
+    """``statuses``, ``deployments``, ``comments`` or ``dispatches``."""
     description_limit: int
     """Characters that a description may have."""
-    context_limit: int
+    context_limit: int = 255
+    superseded: bool = False
+    """Whether it has a word for a commit that was never tried because Flux went on to another."""
+    details: bool = False
+    """Whether it has room for an explanation."""
+    lanes: bool = False
+    """Whether what concerns one commit must be written one after the other."""
 
 
 class ChatType(Struct, frozen=True):
@@ -31,8 +41,29 @@ class ChatType(Struct, frozen=True):
     """``digests`` (one message per look) or ``events`` (Flux's event object, one per observation)."""
 
 
+#: By Flux's ``Provider.spec.type`` where it has one; check runs and deployments are ours.
 GIT = {
-    "github": GitType("landed.providers.git.github", description_limit=140, context_limit=255),
+    "azuredevops": GitType("landed.providers.git.azuredevops", "azuredevops", "statuses", 1000, superseded=True),
+    "bitbucket": GitType("landed.providers.git.bitbucket", "bitbucket", "statuses", 255, 40, superseded=True),
+    "bitbucketserver": GitType(
+        "landed.providers.git.bitbucketserver", "bitbucketserver", "statuses", 255, superseded=True
+    ),
+    "gitea": GitType("landed.providers.git.gitea", "gitea", "statuses", 255, superseded=True),
+    "giteapullrequestcomment": GitType("landed.providers.git.gitea_comments", "gitea", "comments", 255),
+    "github": GitType("landed.providers.git.github", "github", "statuses", 140),
+    "github-check-run": GitType(
+        "landed.providers.git.github_checks", "github", "statuses", 255, superseded=True, details=True
+    ),
+    "github-deployments": GitType(
+        "landed.providers.git.github_deployments", "github", "deployments", 140, superseded=True
+    ),
+    "githubdispatch": GitType("landed.providers.git.github_dispatch", "github", "dispatches", 140),
+    "githubpullrequestcomment": GitType("landed.providers.git.github_comments", "github", "comments", 255),
+    "gitlab": GitType("landed.providers.git.gitlab", "gitlab", "statuses", 255, superseded=True, lanes=True),
+    "gitlab-deployments": GitType(
+        "landed.providers.git.gitlab_deployments", "gitlab", "deployments", 255, superseded=True
+    ),
+    "gitlabmergerequestcomment": GitType("landed.providers.git.gitlab_comments", "gitlab", "comments", 255),
 }
 
 CHAT = {

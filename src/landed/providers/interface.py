@@ -7,36 +7,43 @@ and one that judges the answer; ``http.Http`` does the sending.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from landed.http import Http, Request, Response
-from landed.model import Channel, CommitStatus, Digest, Event, Finding, GitHost, Repository, State
+from landed.http import Http, Request, Response, TokenBucket
+from landed.model import Channel, Digest, Event, Finding, GitHost, Payload, Repository, State
+
+P = TypeVar("P")
+
+#: Repositories that ``landed doctor`` looks at on one host.
+EXAMINED = 5
 
 
-class RemoteStatus(Struct, frozen=True):
-    """A commit status as the Git host holds it."""
+class Held(Struct, frozen=True):
+    """What a Git host holds already of what it may be told."""
 
     state: State
     description: str = ""
+    handle: str = ""
+    """What it takes to change it: the id of a check run, a deployment or a comment; empty for commit statuses."""
 
 
 class GitProvider(Protocol):
-    """Keeps commit statuses on one Git host. Safe to use from several threads."""
+    """Tells one Git host one kind of thing. Safe to use from several threads."""
 
-    def statuses(self, repository: Repository, commit: str) -> Mapping[str, RemoteStatus]:
-        """Read back the newest status of every context of ``commit``, through all pages.
+    def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
+        """Read back what is held of ``commit``, through all pages: context, or environment → the newest.
 
-        Raises DeliveryError.
+        Empty where nothing can be read back before it is delivered (comments, dispatches). Raises DeliveryError.
         """
 
-    def set_status(self, status: CommitStatus) -> None:
-        """Write one status with one request, or raise DeliveryError."""
+    def deliver(self, payload: Payload) -> str:
+        """Write it with one request, or raise DeliveryError. Gives its handle, or "" where there is none."""
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
-        """For ``landed doctor``: is the token good, and may it write statuses there? Writes nothing."""
+        """For ``landed doctor``: is the token good, and may it write there? Writes nothing."""
 
 
 class GitProviderModule(Protocol):
@@ -44,11 +51,15 @@ class GitProviderModule(Protocol):
 
     DESCRIPTION_LIMIT: int
     CONTEXT_LIMIT: int
+    TIMEOUT: int
+    """Seconds between bytes."""
 
-    def connect(self, host: GitHost, *, sleep: Callable[[float], object] = ...) -> GitProvider:
-        """Make the provider, which waits with ``sleep``. No request is made yet.
+    def connect(
+        self, host: GitHost, *, turns: TokenBucket | None = ..., sleep: Callable[[float], object] = ...
+    ) -> GitProvider:
+        """Make the provider, which takes its turns to write from ``turns`` and waits with ``sleep``.
 
-        Raises ConfigurationError where the token or the address cannot be used at all.
+        No request is made yet. Raises ConfigurationError where the token or the address cannot be used at all.
         """
 
 
@@ -65,12 +76,35 @@ class ChatProviderModule(Protocol):
         """Raise DeliveryError unless ``response`` (always 2xx: the door refuses the rest) says that it was taken."""
 
 
+def wanted(kind: type[P], payload: object) -> P:
+    """``payload``, which the plan made for this kind of destination."""
+    if not isinstance(payload, kind):
+        raise TypeError(f"This destination takes {kind.__name__}, not {type(payload).__name__}.")
+    return payload
+
+
+def first_five(
+    repositories: Sequence[Repository], who: str, look: Callable[[Repository], Finding]
+) -> tuple[Finding, ...]:
+    """Examine some of many repositories, and say how many were not."""
+
+    def findings() -> Iterator[Finding]:
+        yield from (look(repository) for repository in repositories[:EXAMINED])
+        more = len(repositories) - EXAMINED
+        if more > 0:
+            yield Finding(who, "ok", f"{more} more repositories were not looked at.")
+
+    return tuple(findings())
+
+
 __all__ = [
     "Channel",
     "ChatProviderModule",
     "GitHost",
     "GitProvider",
     "GitProviderModule",
+    "Held",
     "Http",
-    "RemoteStatus",
+    "first_five",
+    "wanted",
 ]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from landed import providers
-from landed.model import Channel, CommitStatus, Destination, Digest, Event, GitHost, Repository, State, Update
+from landed.model import Channel, Destination, Digest, Event, GitHost, Repository, Secret, Update
 
 if TYPE_CHECKING:
-    from landed.http import Http
-    from landed.providers.interface import GitProvider
+    from landed.http import Http, TokenBucket
+    from landed.providers.interface import GitProvider, Held
 
 
 class Outlet(Protocol):
@@ -21,22 +21,60 @@ class Outlet(Protocol):
     workers: int
     """How many deliveries may be under way at once."""
 
-    def deliver(self, update: Update) -> None:
-        """Send ``update`` and have it acknowledged, or raise DeliveryError."""
+    def lane(self, update: Update) -> str:
+        """What must be delivered one after the other has the same lane; empty for what has none."""
 
-    def statuses(self, repository: Repository, commit: str) -> Mapping[str, tuple[State, str]]:
-        """Read back context → (state, description); empty for a channel. Raises DeliveryError."""
+    def deliver(self, update: Update) -> str:
+        """Send ``update`` and have it acknowledged, or raise DeliveryError. Gives its handle, or ""."""
+
+    def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
+        """Read back what is there: context or environment → what it holds. Raises DeliveryError."""
 
 
-class StatusOutlet:
-    """The commit statuses of one Git host."""
+class Turns:
+    """One bucket of turns to write for each API and credential, however many outlets share it."""
+
+    #: Writes that may go at once before the pace is kept.
+    BURST = 8
+
+    def __init__(self) -> None:
+        self._buckets: dict[tuple[str, Secret, str], TokenBucket] = {}
+
+    def of(self, host: GitHost) -> TokenBucket | None:
+        """The bucket of ``host``; None where it has no limit. The slowest window sets the pace after the burst."""
+        if not host.writes:
+            return None
+        from landed.http import TokenBucket
+
+        key = host.api_url, host.token, host.app.id if host.app else ""
+        if key not in self._buckets:
+            count, seconds = min(host.writes, key=lambda window: window[1])
+            self._buckets[key] = TokenBucket(min(self.BURST, count), count / seconds, host.writes)
+        return self._buckets[key]
+
+
+class GitOutlet:
+    """One kind of thing that one Git host is told."""
 
     workers = 8
 
-    def __init__(self, host: GitHost) -> None:
-        kind = providers.GIT[host.type]
-        self.destination = Destination(host.host, "statuses", host.host, kind.description_limit, kind.context_limit)
+    def __init__(self, host: GitHost, type_: str, turns: Turns) -> None:
+        """Take ``type_`` as in ``providers.GIT``."""
+        kind = providers.GIT[type_]
+        named = host.host if type_ == host.type else f"{host.host} {_NAMES.get(type_, kind.takes)}"
+        self.destination = Destination(
+            named,
+            kind.takes,
+            host.host,
+            kind.description_limit,
+            kind.context_limit,
+            superseded=kind.superseded,
+            details=kind.details,
+        )
+        self._lanes = kind.lanes
         self._host = host
+        self._type = type_
+        self._turns = turns
         self._provider: GitProvider | None = None
         self._lock = threading.Lock()
 
@@ -44,18 +82,25 @@ class StatusOutlet:
         """The provider, connected at the first call."""
         with self._lock:
             if self._provider is None:
-                self._provider = providers.git_module(self._host.type).connect(self._host)
+                turns = self._turns.of(self._host)
+                self._provider = providers.git_module(self._type).connect(self._host, turns=turns)
             return self._provider
 
-    def deliver(self, update: Update) -> None:
-        """Write the status."""
-        assert isinstance(update.payload, CommitStatus)  # noqa: S101 — the plan pairs them
-        self.provider().set_status(update.payload)
+    def lane(self, update: Update) -> str:
+        """The commit, where the host minds."""
+        return update.marks[0].commit if self._lanes else ""
 
-    def statuses(self, repository: Repository, commit: str) -> Mapping[str, tuple[State, str]]:
+    def deliver(self, update: Update) -> str:
+        """Write it."""
+        return self.provider().deliver(update.payload)
+
+    def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Ask the Git host, through all pages."""
-        found = self.provider().statuses(repository, commit)
-        return {context: (status.state, status.description) for context, status in found.items()}
+        return self.provider().held(repository, commit)
+
+
+#: Where what a host is told is not named by what it takes.
+_NAMES = {"github-check-run": "check runs"}
 
 
 class ChannelOutlet:
@@ -68,14 +113,19 @@ class ChannelOutlet:
         self._channel = channel
         self._http = http
 
-    def deliver(self, update: Update) -> None:
+    def lane(self, update: Update) -> str:
+        """None: there is one worker."""
+        return ""
+
+    def deliver(self, update: Update) -> str:
         """Send every request that says it, in order."""
         assert isinstance(update.payload, Digest | Event)  # noqa: S101 — the plan pairs them
         module = providers.chat_module(self._channel.type)
         http = self._http()
         for request in module.requests(self._channel, update.payload):
             module.acknowledged(http.send(request))
+        return ""
 
-    def statuses(self, repository: Repository, commit: str) -> Mapping[str, tuple[State, str]]:
+    def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Nothing: what people were told cannot be looked up."""
         return {}

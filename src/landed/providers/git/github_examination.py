@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from landed.http import Trouble
-from landed.model import Finding
-from landed.providers.git.github_answers import MAY_WRITE, WRONG_ADDRESS, Answer, Task, judge
+from collections.abc import Sequence
+
+from landed.errors import DeliveryError
+from landed.model import Finding, Repository
+from landed.providers.asking import Answer, Task
+from landed.providers.git.github_api import Api
+from landed.providers.git.github_dialect import MAY_WRITE, WRONG_ADDRESS
+from landed.providers.interface import first_five
 
 
-def of_token(task: Task, answer: Answer | Trouble) -> Finding:
-    """Is the token known at all? ``/rate_limit`` answers every kind of it, and 404 on a server without limits."""
+def examine(api: Api, repositories: Sequence[Repository]) -> Sequence[Finding]:
+    """Look whether the token is good, and may write statuses there."""
+    if not repositories:
+        return (_token(api),)
+    return first_five(repositories, api.who, lambda repository: _repository(api, repository))
+
+
+def _token(api: Api) -> Finding:
+    """Whether the token is known at all: ``/rate_limit`` answers every kind of it, with 404 where there are no limits."""
+    task = api.task("GET", "the token cannot be checked")
+    answer = api.asker.once(task, "/rate_limit")
     if isinstance(answer, Answer) and answer.status in (200, 404) and isinstance(answer.value, dict):
         return Finding(task.who, "ok", "The token is accepted.")
-    if isinstance(answer, Trouble):
-        return Finding(task.who, "problem", f"{task.who}: {answer.what}.", answer.hint)
-    failure = judge(task, answer).failure
+    failure = api.asker.refusal(task, answer) if isinstance(answer, Answer) else answer
     return Finding(task.who, "problem", failure.message, failure.hint)
 
 
-def of_repository(task: Task, answer: Answer) -> Finding:
+def _repository(api: Api, repository: Repository) -> Finding:
+    task = api.task("GET", f"{repository.path} cannot be read", repository)
+    try:
+        return _rights(task, api.asker.ask(task, api.path(repository)))
+    except DeliveryError as error:
+        return Finding(f"GitHub {repository}", "problem", error.message, error.hint)
+
+
+def _rights(task: Task, answer: Answer) -> Finding:
     """What can be known of a token's rights from how GitHub shows it a repository.
 
     Only classic tokens have their scopes told; ``permissions`` are the user's, not the token's.
