@@ -287,25 +287,8 @@ def test_classic_tokens_are_judged_by_their_scopes(standin: GitHub, token: str, 
     assert finding.level == level
 
 
-@pytest.mark.parametrize(
-    ("api_url", "limited"),
-    [
-        ("https://api.github.com", True),
-        ("https://api.acme.ghe.com", True),
-        ("https://ghes.example.com/api/v3", False),
-        ("https://notghe.com/api/v3", False),
-        ("http://127.0.0.1:8080", False),
-    ],
-)
-def test_only_githubs_own_servers_have_a_limit_on_writes(api_url: str, limited: bool) -> None:
-    provider = github.connect(GitHost("github", "github.com", api_url, Secret(WRITER)))
-
-    assert (provider._writes is not None) is limited
-
-
 def test_writes_beyond_the_limit_are_left_for_later(standin: GitHub) -> None:
-    provider = connect(standin, max_wait=0.0)
-    provider = connect(standin, turns=TokenBucket(2, 1 / 600))
+    provider = connect(standin, max_wait=0.0, turns=TokenBucket(2, 1 / 600))
 
     provider.deliver(status("a"))
     provider.deliver(status("b"))
@@ -318,7 +301,6 @@ def test_writes_beyond_the_limit_are_left_for_later(standin: GitHub) -> None:
 
 
 def test_every_try_counts_as_a_write(standin: GitHub) -> None:
-    provider = connect(standin)
     provider = connect(standin, turns=TokenBucket(2, 1 / 600))
     standin.faults += [answer(503), answer(503)]
 
