@@ -8,10 +8,10 @@ import pytest
 from msgspec import structs
 from values import FLEET, MAIN_A, MAIN_B, MAIN_C, NOW, A, B, C, cluster, git, k, phase, ready
 
-from landed.model import CommitStatus, Condition, Destination, Digest, Event, Look, ObjectRef, State, Update
+from landed.model import CommitStatus, Condition, Destination, Digest, Event, Held, Look, ObjectRef, State, Update
 from landed.outcomes import judge
 from landed.plan import Plan, Wording, plan, recall, unsure
-from landed.plan.statuses import shorten
+from landed.plan.contexts import shorten
 from landed.told import Intent, Told
 
 GITHUB = Destination("github.com", "statuses", "github.com")
@@ -311,7 +311,7 @@ def test_failures_come_before_the_rest() -> None:
 # ── reading back ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def found(**contexts_: tuple[State, str]) -> dict[Any, Any]:
+def found(**contexts_: Held) -> dict[Any, Any]:
     return {("github.com", FLEET, B): {f"flux/{name.replace('__', '/')}": value for name, value in contexts_.items()}}
 
 
@@ -336,26 +336,26 @@ def test_what_a_run_began_and_never_finished_is_asked_for() -> None:
     [
         pytest.param(LIVE, {}, {"flux/prod", "flux/prod/apps/web"}, id="nothing-there"),
         pytest.param(
-            LIVE, {"prod__apps__web": (State.SUCCESS, "Applied main@ae4f281d")}, {"flux/prod"}, id="already-so"
+            LIVE, {"prod__apps__web": Held(State.SUCCESS, "Applied main@ae4f281d")}, {"flux/prod"}, id="already-so"
         ),
         pytest.param(
             LIVE,
-            {"prod__apps__web": (State.SUCCESS, "Applied something else")},
+            {"prod__apps__web": Held(State.SUCCESS, "Applied something else")},
             {"flux/prod", "flux/prod/apps/web"},
             id="says-other",
         ),
         pytest.param(
-            LIVE, {"prod__apps__web": (State.FAILURE, "x")}, {"flux/prod", "flux/prod/apps/web"}, id="was-failure"
+            LIVE, {"prod__apps__web": Held(State.FAILURE, "x")}, {"flux/prod", "flux/prod/apps/web"}, id="was-failure"
         ),
         pytest.param(
             RUNNING,
-            {"prod__apps__web": (State.SUCCESS, "x"), "prod": (State.SUCCESS, "1 object live")},
+            {"prod__apps__web": Held(State.SUCCESS, "x"), "prod": Held(State.SUCCESS, "1 object live")},
             set(),
             id="pending-hides-nothing",
         ),
     ],
 )
-def test_read_back(now: Any, there: dict[str, tuple[State, str]], expected: set[str]) -> None:
+def test_read_back(now: Any, there: dict[str, Held], expected: set[str]) -> None:
     told = Told()
     planned = due(told, at_b(now), to=(GITHUB,))
     recall(told, planned.updates, found(**there), NOW)
@@ -370,8 +370,8 @@ def test_a_duration_does_not_make_a_description_another_one() -> None:
     told = Told()
     planned = due(told, at_b(timed), to=(GITHUB,))
     there = {
-        "prod__apps__web": (State.SUCCESS, "Applied main@ae4f281d in 2m7s"),
-        "prod": (State.SUCCESS, "1 object live"),
+        "prod__apps__web": Held(State.SUCCESS, "Applied main@ae4f281d in 2m7s"),
+        "prod": Held(State.SUCCESS, "1 object live"),
     }
     recall(told, planned.updates, found(**there), NOW)
     assert not due(told, at_b(timed), to=(GITHUB,)).updates

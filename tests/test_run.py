@@ -14,7 +14,7 @@ from values import FLEET, MAIN_A, MAIN_B, MAIN_C, NOW, B, C, cluster, git, k, ph
 from landed.delivery import Parts
 from landed.errors import ClusterError, DeliveryError
 from landed.ledger.file import FileLedger
-from landed.model import Cluster, CommitStatus, Destination, Digest, Report, Repository, Snapshot, State, Update
+from landed.model import Cluster, CommitStatus, Destination, Digest, Held, Report, Repository, Snapshot, State, Update
 from landed.plan import Wording
 from landed.run import Line, Reader, once_only, run
 from landed.told import Told
@@ -41,19 +41,23 @@ class Host:
         self.mute: DeliveryError | None = None
         self._lock = threading.Lock()
 
-    def deliver(self, update: Update) -> None:
+    def lane(self, update: Update) -> str:
+        return ""
+
+    def deliver(self, update: Update) -> str:
         assert isinstance(update.payload, CommitStatus)
         error = self.fails(update.payload)
         if error is not None:
             raise error
         with self._lock:
             self.written.append(update.payload)
+        return ""
 
-    def statuses(self, repository: Repository, commit: str) -> Mapping[str, tuple[State, str]]:
+    def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         if self.mute:
             raise self.mute
         self.asked.append((repository, commit))
-        return {s.context: (s.state, s.description) for s in self.written if s.commit == commit}
+        return {s.context: Held(s.state, s.description) for s in self.written if s.commit == commit}
 
     def states(self) -> list[tuple[str, State]]:
         return sorted((s.context, s.state) for s in self.written)
@@ -69,13 +73,17 @@ class Chat:
         self.messages: list[Digest] = []
         self.error: BaseException | None = None
 
-    def deliver(self, update: Update) -> None:
+    def lane(self, update: Update) -> str:
+        return ""
+
+    def deliver(self, update: Update) -> str:
         if self.error:
             raise self.error
         assert isinstance(update.payload, Digest)
         self.messages.append(update.payload)
+        return ""
 
-    def statuses(self, repository: Repository, commit: str) -> Mapping[str, tuple[State, str]]:
+    def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         return {}
 
 

@@ -210,6 +210,12 @@ class Observation(Struct, frozen=True, gc=False):
     waits_for: ObjectRef | None = None
     """The dependency a DependencyNotReady names."""
     uid: str = ""
+    begun: bool = False
+    """Pending, and Flux is at work on it."""
+    newest: bool = False
+    """The commit is the one that its source holds now: whatever was waited for before is waited for no longer."""
+    together: int = 1
+    """How many objects speak here, because they share one context; then the message says how they stand."""
     metadata: Mapping[str, str] = {}
     """What the object adds to its events: its annotations ``event.toolkit.fluxcd.io/KEY``, by KEY."""
 
@@ -324,6 +330,16 @@ class Comment(Struct, frozen=True):
     """The comment's id, where the host gave one."""
 
 
+class Held(Struct, frozen=True):
+    """What a Git host holds already of what it may be told."""
+
+    state: State
+    description: str = ""
+    """Empty where the host keeps none."""
+    handle: str = ""
+    """What it takes to change it: the id of a check run or a deployment; empty for commit statuses."""
+
+
 class Story(Struct, frozen=True):
     """An outcome worth telling people, with what they were told before."""
 
@@ -407,6 +423,10 @@ class Destination(Struct, frozen=True):
     context_limit: int = 255
     superseded: bool = False
     """Whether it has a word for a commit that was never tried because Flux went on to another."""
+    retires: bool = False
+    """Whether what an earlier commit was told to be must be ended when another one takes its place."""
+    progress: bool = False
+    """Whether it tells queued from in progress."""
     details: bool = False
     """Whether it has room for an explanation."""
 

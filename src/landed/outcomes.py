@@ -15,7 +15,7 @@ its source. The rules follow from what kustomize-controller writes and when
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from msgspec import structs
 
@@ -60,14 +60,16 @@ def judge(
     grace: int = GRACE,
     passing: Collection[ObjectRef] = frozenset(),
     repositories: Collection[Repository] = frozenset(),
+    locate: Callable[[str], Repository | None] = repository,
 ) -> Look:
     """What ``cluster`` says about each commit.
 
     ``since`` says how far, in the cluster's clock, an earlier look reached: what came and went after that is told, and
     nothing where it is 0. ``passing`` names the objects that already showed a failure of the passing kind at an earlier
-    look; ``repositories`` limits the answer to these (default: all). Pure: ``now`` is in epoch seconds.
+    look; ``repositories`` limits the answer to these (default: all); ``locate`` finds the repository
+    behind a URL. Pure: ``now`` is in epoch seconds.
     """
-    view = _View(cluster, now, since, grace, passing)
+    view = _View(cluster, now, since, grace, passing, locate)
     said: list[Observation] = []
     company = _Company()
     for k in cluster.kustomizations:
@@ -75,7 +77,7 @@ def judge(
         company.add(view.line(k), spoken)
         said += spoken
     said += [o for release in cluster.helm_releases for o in view.helm_release(release)]
-    said += [o for source in cluster.sources.values() for o in _source(source)]
+    said += [o for source in cluster.sources.values() for o in view.source(source)]
     wanted = frozenset(repositories)
     if wanted:
         said = [o for o in said if o.repository in wanted]
@@ -130,17 +132,26 @@ def _when(outcome: Outcome) -> int:
 class _View:
     """A cluster with what must be looked up in it more than once."""
 
-    def __init__(self, cluster: Cluster, now: int, since: int, grace: int, passing: Collection[ObjectRef]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        now: int,
+        since: int,
+        grace: int,
+        passing: Collection[ObjectRef],
+        locate: Callable[[str], Repository | None],
+    ) -> None:
         self._now = now
         self._since = since
         self._grace = grace
         self._passing = passing
         self._sources = cluster.sources
-        self._repositories = {ref: _repository(source) for ref, source in cluster.sources.items()}
-        self._newest = _newest(cluster.sources.values())
+        self._repositories = {ref: locate(_url(source)) for ref, source in cluster.sources.items()}
+        self._newest = _newest(cluster.sources.values(), self._repositories)
         self._applied_by = {k.ref: k for k in cluster.kustomizations} if cluster.helm_releases else {}
         self._commits: dict[tuple[str, str, str], str] = {}
         self._lines = {ref: self._line_of(source) for ref, source in cluster.sources.items()}
+        self._heads = {ref: self._head(source) for ref, source in cluster.sources.items()}
 
     def line(self, k: Kustomization) -> _Line | None:
         """What the Kustomization waits for new commits from."""
@@ -149,6 +160,11 @@ class _View:
     def _line_of(self, source: Source) -> _Line:
         artifact = "" if source.ref.kind == "GitRepository" else source.url or str(source.ref)
         return (self._repositories[source.ref], artifact, source.pointer)
+
+    def _head(self, source: Source) -> str:
+        """The commit that everybody who follows this source will come to, as far as is known."""
+        ahead = self._newest.get(source.ref, source)
+        return self._commit(ahead.ref.kind, ahead.revision, ahead.origin_revision)
 
     # ── Kustomizations ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -197,7 +213,8 @@ class _View:
         if revision and revision == k.applied:
             return self._keep(k, "Progressing", "Reconciling again what was applied before")
         doing = f"Reconciling: {phase}" if phase else "Reconciling"
-        return self._on(k, revision, State.PENDING, "Progressing", doing, ready.since)
+        said = self._on(k, revision, State.PENDING, "Progressing", doing, ready.since)
+        return structs.replace(said, begun=True)
 
     def _failed(self, k: Kustomization, ready: Condition) -> Observation:
         reason, message = ready.reason, ready.message
@@ -233,8 +250,7 @@ class _View:
         source = self._sources.get(k.source)
         if source is None:
             return None
-        ahead = self._newest.get(k.source, source)
-        new = self._commit(ahead.ref.kind, ahead.revision, ahead.origin_revision)
+        ahead, new = self._newest.get(k.source, source), self._heads[k.source]
         if not new or new == first.commit or (first.revision == ahead.revision and first.commit):
             return None
         message = "Fetched, waiting for reconciliation" if ahead is source else f"Waiting for {source.ref} to fetch it"
@@ -318,6 +334,8 @@ class _View:
             duration=duration,
             revision=revision,
             uid=k.uid,
+            newest=bool(hash_) and hash_ == self._heads.get(k.source),
+            metadata=k.metadata,
         )
 
     # ── HelmReleases ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -343,7 +361,25 @@ class _View:
             message,
             since=since,
             revision=revision,
+            begun=reason == "Progressing",
+            newest=hash_ == self._heads.get(owner.source),
+            metadata=release.metadata,
         )
+
+    # ── sources ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def source(self, source: Source) -> Iterator[Observation]:
+        """A source that cannot fetch: which commit it misses, nobody knows."""
+        trouble = _trouble(source)
+        if trouble is not None:
+            yield Observation(
+                source.ref,
+                State.FAILURE,
+                self._repositories[source.ref],
+                reason=trouble.reason,
+                message=trouble.message,
+                since=trouble.since,
+            )
 
 
 _AT_SOURCE = frozenset({"AccessDenied", "DirectoryCreationFailed", "FeatureGateDisabled", "InvalidCELExpression"})
@@ -354,16 +390,19 @@ def _before_a_run(message: str) -> bool:
     return said.startswith(_BEFORE_A_RUN) or (_NOT_FOUND in said and said.endswith("not found"))
 
 
-def _repository(source: Source) -> Repository | None:
-    return repository(source.url if source.ref.kind == "GitRepository" else source.origin_url)
+def _url(source: Source) -> str:
+    """Where the commits of a source are."""
+    return source.url if source.ref.kind == "GitRepository" else source.origin_url
 
 
-def _newest(sources: Iterable[Source]) -> Mapping[ObjectRef, Source]:
+def _newest(
+    sources: Iterable[Source], repositories: Mapping[ObjectRef, Repository | None]
+) -> Mapping[ObjectRef, Source]:
     """For each GitRepository that lags behind another one of the same URL and reference: that other one."""
     groups: dict[tuple[Repository | None, str], list[Source]] = defaultdict(list)
     for source in sources:
         if source.ref.kind == "GitRepository" and source.revision and not (source.deleting or source.suspended):
-            groups[_repository(source), source.pointer].append(source)
+            groups[repositories[source.ref], source.pointer].append(source)
     ahead = {}
     for group in groups.values():
         if len(group) > 1:
@@ -413,20 +452,6 @@ def _helm_state(release: HelmRelease, patience: int) -> tuple[State, str, str, i
     if ready.status == "False" and (stalled or not waits):
         return State.FAILURE, ready.reason, ready.message, ready.since
     return State.PENDING, ready.reason, ready.message, ready.since
-
-
-def _source(source: Source) -> Iterator[Observation]:
-    """A source that cannot fetch: which commit it misses, nobody knows."""
-    trouble = _trouble(source)
-    if trouble is not None:
-        yield Observation(
-            source.ref,
-            State.FAILURE,
-            _repository(source),
-            reason=trouble.reason,
-            message=trouble.message,
-            since=trouble.since,
-        )
 
 
 def _trouble(source: Source) -> Condition | None:

@@ -24,6 +24,7 @@ from landed.errors import (
 from landed.model import (
     Cluster,
     Delivery,
+    Held,
     Look,
     ObjectRef,
     Report,
@@ -32,8 +33,9 @@ from landed.model import (
     Update,
 )
 from landed.outcomes import judge
-from landed.plan import Plan, Wording, plan, recall, unsure
+from landed.plan import Found, Plan, Wording, observe, plan, recall, unsure
 from landed.pool import at_once
+from landed.revision import repository
 from landed.told import Told
 
 #: Seconds that may lie between the time in a snapshot and its being there to read.
@@ -56,6 +58,8 @@ class Line(Struct, frozen=True):
     wording: Wording
     pause: Callable[[float], None]
     repositories: frozenset[Repository] = frozenset()
+    locate: Callable[[str], Repository | None] = repository
+    """The repository behind a URL."""
     dry_run: bool = False
     fail_on_failure: bool = False
     strict: bool = False
@@ -79,18 +83,26 @@ def run(line: Line, stop: Callable[[Report], float | None]) -> Report:
 
 def once(line: Line, told: Told, passing: frozenset[ObjectRef] = frozenset()) -> Report:
     """One look at every cluster, and the delivery of what it brings."""
-    looks = look(line.readers, told.seen, now=int(line.parts.now()), passing=passing, repositories=line.repositories)
+    looks = look(
+        line.readers,
+        told.seen,
+        now=int(line.parts.now()),
+        passing=passing,
+        repositories=line.repositories,
+        locate=line.locate,
+    )
+    observed = bool(line.parts.outlets) and observe(looks, told)
     due = _plan(line, looks, told)
     if line.dry_run:
-        return _report(line, looks, (), due.updates)
+        return _report(line, looks, (), due)
     due, unread, asked = _read_back(line, looks, told, due)
     for destination, mark in due.silent:  # before anything is sent: a run cut short must not make news of it
         told.record(destination, mark, int(line.parts.now()))
     served = _serve(line, looks, told, due)
     deliveries = (*unread, *deliver(line.parts, due.updates, told))
-    if served or asked or deliveries:
+    if served or asked or deliveries or observed:
         _remember(line, looks, told, deliveries)
-    return _report(line, looks, deliveries, ())
+    return _report(line, looks, deliveries, structs.replace(due, updates=()))
 
 
 def once_only(_: Report) -> None:
@@ -107,6 +119,7 @@ def look(
     now: int,
     passing: frozenset[ObjectRef] = frozenset(),
     repositories: frozenset[Repository] = frozenset(),
+    locate: Callable[[str], Repository | None] = repository,
 ) -> tuple[Look, ...]:
     """Read all clusters, several at once if there are several. One that cannot be read does not stop the others.
 
@@ -121,7 +134,9 @@ def look(
         except ClusterError as error:
             found[reader.cluster] = Look(reader.cluster, error=error.message, hint=error.hint)
         else:
-            found[reader.cluster] = judge(cluster, now=now, since=since, passing=passing, repositories=repositories)
+            found[reader.cluster] = judge(
+                cluster, now=now, since=since, passing=passing, repositories=repositories, locate=locate
+            )
 
     if len(readers) == 1:
         look_at(readers[0])
@@ -141,9 +156,9 @@ def _passing(looks: Iterable[Look]) -> frozenset[ObjectRef]:
 # ── decide ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _plan(line: Line, looks: Sequence[Look], told: Told) -> Plan:
+def _plan(line: Line, looks: Sequence[Look], told: Told, found: Found | None = None) -> Plan:
     destinations = [outlet.destination for outlet in line.parts.outlets.values()]
-    return plan(looks, told, destinations, wording=line.wording, now=int(line.parts.now()))
+    return plan(looks, told, destinations, wording=line.wording, now=int(line.parts.now()), found=found)
 
 
 def _read_back(line: Line, looks: Sequence[Look], told: Told, due: Plan) -> tuple[Plan, tuple[Delivery, ...], bool]:
@@ -155,7 +170,7 @@ def _read_back(line: Line, looks: Sequence[Look], told: Told, due: Plan) -> tupl
     asked = unsure(due.updates, told)
     if not asked:
         return due, (), False
-    found: dict[tuple[str, Repository, str], Mapping[str, tuple[State, str]]] = {}
+    found: dict[tuple[str, Repository, str], Mapping[str, Held]] = {}
     failed: dict[tuple[str, Repository, str], DeliveryError] = {}
 
     def ask(question: tuple[str, Repository, str]) -> None:
@@ -166,15 +181,16 @@ def _read_back(line: Line, looks: Sequence[Look], told: Told, due: Plan) -> tupl
             failed[question] = error
 
     questions = [(destination, *commit) for destination, commits in asked.items() for commit in commits]
-    line.parts.tongue.progress(f"reading back the statuses of {len(questions)} commits")
+    line.parts.tongue.progress(f"reading back what {len(questions)} commits have")
     at_once(ask, questions)
     again = due
     for _ in range(2):  # what is due for a whole commit follows from what is known of its objects
         recall(told, again.updates, found, int(line.parts.now()))
-        again = _plan(line, looks, told)
+        again = _plan(line, looks, told, found)
     held = tuple(undelivered(update, failed[key]) for update in again.updates if (key := _asked(update)) in failed)
     waiting = {id(delivery.update) for delivery in held}
-    return Plan(tuple(u for u in again.updates if id(u) not in waiting), again.silent), held, True
+    sent = tuple(update for update in again.updates if id(update) not in waiting)
+    return structs.replace(again, updates=sent), held, True
 
 
 def _asked(update: Update) -> tuple[str, Repository, str]:
@@ -216,28 +232,48 @@ def _reach(told: Told, look: Look) -> int:
     return max(told.seen[look.cluster], look.seen - STAMPED_BEFORE)
 
 
-def _report(line: Line, looks: Sequence[Look], deliveries: Sequence[Delivery], planned: Sequence[Update]) -> Report:
-    seen = summed_up(looks, deliveries, fail_on_failure=line.fail_on_failure, strict=line.strict)
-    return structs.replace(seen, planned=tuple(planned))
+def _report(line: Line, looks: Sequence[Look], deliveries: Sequence[Delivery], due: Plan) -> Report:
+    """``due`` has the updates that were planned and not sent, and what else there is to say of the plan."""
+    seen = summed_up(looks, deliveries, fail_on_failure=line.fail_on_failure, strict=line.strict, problems=due.problems)
+    return structs.replace(seen, planned=due.updates, notes=due.notes)
 
 
 def summed_up(
-    looks: Sequence[Look], deliveries: Sequence[Delivery] = (), *, fail_on_failure: bool, strict: bool
+    looks: Sequence[Look],
+    deliveries: Sequence[Delivery] = (),
+    *,
+    fail_on_failure: bool,
+    strict: bool,
+    problems: Sequence[str] = (),
 ) -> Report:
     """The report of a run, with its exit code.
 
     A cluster that cannot be read comes first, for nothing is known then. A failed delivery never counts as a failed
-    rollout, nor the reverse.
+    rollout, nor the reverse. Where a token may only read, as on a pull request from a fork, one warning says so; only a
+    strict run fails for it.
     """
-    warnings = tuple(f"{look.cluster}: {warning}" for look in looks for warning in look.warnings)
+    seen = tuple(f"{look.cluster}: {warning}" for look in looks for warning in look.warnings)
+    warnings = (*seen, *problems, *_only_read(deliveries))
     report = Report(tuple(looks), tuple(deliveries), warnings=warnings)
     if any(look.error for look in looks):
         return structs.replace(report, exit_code=CLUSTER_UNREADABLE)
     if fail_on_failure and any(_failed(look) for look in looks):
         return structs.replace(report, exit_code=COMMIT_FAILED)
-    if any(delivery.error for delivery in deliveries):
+    if any(delivery.error and (strict or not delivery.read_only) for delivery in deliveries):
         return structs.replace(report, exit_code=UNDELIVERED)
     return structs.replace(report, exit_code=CONFIGURATION if strict and warnings else DONE)
+
+
+def _only_read(deliveries: Iterable[Delivery]) -> tuple[str, ...]:
+    """One warning for each destination whose token may not write."""
+    kept: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        if delivery.read_only:
+            kept.setdefault(delivery.update.destination, []).append(delivery)
+    return tuple(
+        f"{name}: the token may only read, so {len(held)} updates are told here and not there. {held[0].hint}".rstrip()
+        for name, held in kept.items()
+    )
 
 
 def _failed(look: Look) -> bool:

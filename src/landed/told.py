@@ -7,6 +7,7 @@ earlier commit current again, can be told from a repeat.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import islice
 
 from msgspec import Struct
 
@@ -30,7 +31,7 @@ class Entry(Struct, gc=False, omit_defaults=True, rename={"fingerprint": "is", "
 
     @property
     def state(self) -> str:
-        """``success``, ``failure`` or ``pending``."""
+        """``success``, ``failure``, ``pending`` or ``superseded``."""
         return self.fingerprint.partition(" ")[0]
 
 
@@ -49,6 +50,9 @@ class Told(Struct):
     seen: dict[str, int] = {}
     """Cluster → how far, in that cluster's clock, everything there was to tell has been delivered."""
     begun: list[Intent] = []
+    observed: dict[str, str] = {}
+    """``cluster Kind/namespace/name`` → the commit and fingerprint of its last result, whether or not it was told: what
+    still holds while Flux looks again at what it has judged."""
 
     def knows(self, destination: str) -> bool:
         """Whether this destination was ever served: if not, old news is recorded and not told."""
@@ -66,6 +70,19 @@ class Told(Struct):
         entries = self.destinations.get(destination, {}).get(line)
         return entries[-1] if entries else None
 
+    def observe(self, line: str, commit: str, fingerprint: str) -> bool:
+        """Remember the last result of an object. True if it is not what was remembered."""
+        result = f"{commit} {fingerprint}"
+        if self.observed.get(line) == result:
+            return False
+        self.observed[line] = result
+        return True
+
+    def remembered(self, line: str, commit: str) -> str:
+        """The fingerprint of the object's last result, if that was of ``commit``; else ""."""
+        known, _, fingerprint = self.observed.get(line, "").partition(" ")
+        return fingerprint if known == commit else ""
+
     def serve(self, destination: str) -> bool:
         """Remember that this destination exists. True if it was new."""
         if destination in self.destinations:
@@ -80,12 +97,14 @@ class Told(Struct):
         that coming back to it is news again.
         """
         lines = self.destinations.setdefault(destination, {})
-        entries = [entry for entry in lines.get(mark.line, ()) if entry.commit != mark.commit]
+        known = lines.get(mark.line, ())
+        kept = next((entry.handle for entry in known if entry.commit == mark.commit), "")
+        entries = [entry for entry in known if entry.commit != mark.commit]
         if not mark.fingerprint.startswith(State.PENDING):
             for entry in entries:
                 entry.past = entry.past or entry.commit not in mark.current
         gone = bool(mark.current) and mark.commit not in mark.current
-        entries.append(Entry(mark.commit, mark.fingerprint, when, handle, gone))
+        entries.append(Entry(mark.commit, mark.fingerprint, when, handle or kept, gone))
         lines[mark.line] = _newest(entries, {mark.commit, *mark.current})
 
     def begin(self, intents: Iterable[Intent]) -> None:
@@ -120,6 +139,7 @@ def merge(a: Told, b: Told) -> Told:
 
     Per destination, line and commit the newer acknowledgement stands. ``seen`` keeps the lower of two figures, for each
     vouches for its own destinations only, and looking further back repeats nothing. What either has begun stays begun.
+    Where they remember different results of an object, neither is believed.
     """
     destinations: dict[str, dict[str, list[Entry]]] = {}
     for destination in a.destinations | b.destinations:
@@ -129,7 +149,12 @@ def merge(a: Told, b: Told) -> Told:
         cluster: min(a.seen.get(cluster, figure), b.seen.get(cluster, figure))
         for cluster, figure in (a.seen | b.seen).items()
     }
-    return Told(destinations, seen, sorted({*a.begun, *b.begun}))
+    observed = {
+        line: result
+        for line, result in (a.observed | b.observed).items()
+        if a.observed.get(line, result) == b.observed.get(line, result)
+    }
+    return Told(destinations, seen, sorted({*a.begun, *b.begun}), observed)
 
 
 def _joined(a: list[Entry], b: list[Entry]) -> list[Entry]:
@@ -154,7 +179,7 @@ def prune(told: Told, most: int) -> Told:
     within each, oldest first. Destinations stay, even empty: they were served.
     """
     surplus = told.count() - max(0, most)
-    if surplus <= 0:
+    if surplus <= 0 and len(told.observed) <= most:
         return told
     ranked = sorted(
         (place == len(entries) - 1, not entry.past, entry.when, destination, line, place)
@@ -162,7 +187,7 @@ def prune(told: Told, most: int) -> Told:
         for line, entries in lines.items()
         for place, entry in enumerate(entries)
     )
-    gone = {(destination, line, place) for *_, destination, line, place in ranked[:surplus]}
+    gone = {(destination, line, place) for *_, destination, line, place in ranked[: max(0, surplus)]}
     destinations: dict[str, dict[str, list[Entry]]] = {}
     for destination, lines in told.destinations.items():
         destinations[destination] = {}
@@ -170,4 +195,5 @@ def prune(told: Told, most: int) -> Told:
             kept = [entry for place, entry in enumerate(entries) if (destination, line, place) not in gone]
             if kept:
                 destinations[destination][line] = kept
-    return Told(destinations, dict(told.seen), list(told.begun))
+    observed = dict(islice(told.observed.items(), max(0, len(told.observed) - most), None))
+    return Told(destinations, dict(told.seen), list(told.begun), observed)

@@ -59,7 +59,7 @@ def _failures(report: Report) -> dict[str, str]:
     """Why something could not be delivered, with what to do: of many alike at one destination, the first."""
     alike: dict[tuple[str, str], dict[str, None]] = {}
     for delivery in report.deliveries:
-        if delivery.error:
+        if delivery.error and not delivery.read_only:
             alike.setdefault((delivery.update.destination, delivery.hint), {})[delivery.error] = None
     found = {}
     for (_, hint), errors in alike.items():

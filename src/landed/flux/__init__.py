@@ -53,16 +53,23 @@ class Reader:
 
     Kept are the Kustomizations that ``selection`` admits, with the parts of their history that ended at or after
     ``since`` (epoch seconds in the cluster's clock; 0: only the newest entry), and all sources and HelmReleases that
-    are fed in. Of objects that come twice the last one counts.
+    are fed in; with ``metadata`` also what their annotations add to events. Of objects that come twice the last one
+    counts.
     """
 
-    def __init__(self, selection: Selection = Selection(), since: int = 0) -> None:  # noqa: B008 (it is immutable)
+    def __init__(
+        self,
+        selection: Selection = Selection(),  # noqa: B008 (it is immutable)
+        since: int = 0,
+        *,
+        metadata: bool = False,
+    ) -> None:
         self._values = Values(selection, since)
+        labels = wire.Labels if selection.label_selector else wire.Unread
+        annotations = wire.Annotations if metadata else wire.Unread
         self._shapes: dict[str, Any] = {
-            "Kustomization": wire.Kustomization[wire.Labels]
-            if selection.label_selector
-            else wire.Kustomization[wire.Unread],
-            "HelmRelease": wire.HelmRelease,
+            "Kustomization": wire.Kustomization[labels, annotations],  # type: ignore[valid-type]
+            "HelmRelease": wire.HelmRelease[annotations],  # type: ignore[valid-type]
         }
         self._objects: dict[str, dict[ObjectRef, Any]] = {}
         self._warnings: dict[str, dict[str, None]] = {}

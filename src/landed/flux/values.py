@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from landed.selection import Selection
 
+#: https://fluxcd.io/flux/components/notification/alerts/#event-metadata-from-object-annotations
+EVENT_METADATA = "event.toolkit.fluxcd.io/"
+
 _NO_KUSTOMIZATION_STATUS = wire.KustomizationStatus()
 _NO_HELM_STATUS = wire.HelmReleaseStatus()
 _NO_SOURCE_STATUS = wire.SourceStatus()
@@ -40,17 +43,17 @@ class Values:
         self._texts: dict[str, str] = {}
         self._refs: dict[tuple[str, str, str], ObjectRef] = {}
         self._settled: dict[tuple[object, ...] | None, Condition] = {}
-        self._no_labels: Mapping[str, str] = {}
+        self._nothing: Mapping[str, str] = {}
         self.seen = 0
         """The newest ``lastReconciled`` of the Kustomizations made so far."""
 
-    def kustomization(self, raw: wire.Kustomization[Any]) -> Kustomization | None:
+    def kustomization(self, raw: wire.Kustomization[Any, Any]) -> Kustomization | None:
         """Make a Kustomization; None if it is not selected."""
         meta, spec, status = raw.metadata, raw.spec, raw.status or _NO_KUSTOMIZATION_STATUS
         shared = self._texts.setdefault
         namespace, name = self._text(meta.namespace), meta.name
         applied, attempted = status.lastAppliedRevision or "", status.lastAttemptedRevision or ""
-        labels = (meta.labels if self._selection.label_selector else None) or self._no_labels
+        labels = (meta.labels if self._selection.label_selector else None) or self._nothing
         if not self._selection.admits(namespace, name, labels):
             return None
         states = self._states(status.conditions)
@@ -65,6 +68,7 @@ class Values:
             spec.suspend is True,
             self._dependencies(namespace, spec.dependsOn) if spec.dependsOn else (),
             labels,
+            self._metadata(meta.annotations),
             states.get("Ready"),
             states.get("Reconciling"),
             states.get("Stalled"),
@@ -78,7 +82,7 @@ class Values:
         """Whether a Kustomization of which only this much is known may be selected."""
         return structs.replace(self._selection, label_selector="").admits(namespace, name, {})
 
-    def helm_release(self, raw: wire.HelmRelease) -> HelmRelease:
+    def helm_release(self, raw: wire.HelmRelease[Any]) -> HelmRelease:
         """Make a HelmRelease."""
         meta, status = raw.metadata, raw.status or _NO_HELM_STATUS
         namespace = self._text(meta.namespace)
@@ -91,6 +95,7 @@ class Values:
             observed_generation=_observed(status.observedGeneration),
             deleting=meta.deletionTimestamp is not None,
             suspended=raw.spec is not None and raw.spec.suspend is True,
+            metadata=self._metadata(meta.annotations),
             ready=states.get("Ready"),
             stalled=states.get("Stalled"),
         )
@@ -115,6 +120,14 @@ class Values:
             suspended=spec.suspend is True,
             deleting=meta.deletionTimestamp is not None,
         )
+
+    def _metadata(self, annotations: Any) -> Mapping[str, str]:
+        """What annotations add to events, without their prefix; nothing where they were not to be read."""
+        if not isinstance(annotations, dict):
+            return self._nothing
+        prefix = len(EVENT_METADATA)
+        found = {key[prefix:]: value or "" for key, value in annotations.items() if key.startswith(EVENT_METADATA)}
+        return found or self._nothing
 
     def _text(self, text: str | None) -> str:
         return self._texts.setdefault(text, text) if text else ""

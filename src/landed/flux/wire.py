@@ -18,6 +18,7 @@ from msgspec.json import Decoder
 
 T = TypeVar("T")
 L = TypeVar("L")
+A = TypeVar("A")
 _Name = Annotated[str, Meta(min_length=1)]
 
 #: Everything that decoding foreign bytes can raise.
@@ -27,10 +28,12 @@ ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 #: What may stand for labels: nobody wants them, all of them, or those of an owner.
 Unread = Raw
 Labels = dict[str, str | None] | None
+#: What may stand for annotations: nobody wants them, or all of them. They are long.
+Annotations = dict[str, str | None] | None
 
 
-class Metadata(Struct, Generic[L], gc=False):
-    """``.metadata``, with labels in one of the shapes above."""
+class Metadata(Struct, Generic[L, A], gc=False):
+    """``.metadata``, with labels and annotations in one of the shapes above."""
 
     name: _Name
     namespace: _Name
@@ -38,6 +41,7 @@ class Metadata(Struct, Generic[L], gc=False):
     generation: int | None = None
     deletionTimestamp: str | None = None
     labels: L = None  # type: ignore[assignment]  # absent is None in each of the shapes
+    annotations: A = None  # type: ignore[assignment]
 
 
 class Condition(Struct, gc=False):
@@ -101,10 +105,10 @@ class KustomizationStatus(Struct, gc=False):
     history: list[Snapshot] | None = None
 
 
-class Kustomization(Struct, Generic[L], gc=False):
+class Kustomization(Struct, Generic[L, A], gc=False):
     """A Kustomization."""
 
-    metadata: Metadata[L]
+    metadata: Metadata[L, A]
     spec: KustomizationSpec
     status: KustomizationStatus | None = None
 
@@ -136,10 +140,10 @@ class HelmReleaseStatus(Struct, gc=False):
     conditions: list[Condition] | None = None
 
 
-class HelmRelease(Struct, gc=False):
+class HelmRelease(Struct, Generic[A], gc=False):
     """A HelmRelease."""
 
-    metadata: Metadata[Owner | None]
+    metadata: Metadata[Owner | None, A]
     spec: HelmReleaseSpec | None = None
     status: HelmReleaseStatus | None = None
 
@@ -187,7 +191,7 @@ class SourceStatus(Struct, gc=False):
 class Source(Struct, gc=False):
     """A source of any kind."""
 
-    metadata: Metadata[Unread]
+    metadata: Metadata[Unread, Unread]
     spec: SourceSpec | None = None
     status: SourceStatus | None = None
 

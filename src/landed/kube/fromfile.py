@@ -20,13 +20,15 @@ COMMAND = (
 HINT = f"Give it the output of: {COMMAND}"
 
 
-def read(path: str, name: str, *, selection: Selection | None = None, since: int = 0) -> Cluster:
+def read(
+    path: str, name: str, *, selection: Selection | None = None, since: int = 0, metadata: bool = False
+) -> Cluster:
     """The cluster ``name`` as the file at ``path`` shows it; ``-`` is the standard input. Raises ConfigurationError."""
     what = "The standard input" if path == "-" else f"The file {path}"
     document = _content(path, what)
     if not document.strip():
         raise ConfigurationError(f"{what} is empty.", HINT)
-    reader = Reader(selection or Selection(), since)
+    reader = Reader(selection or Selection(), since, metadata=metadata)
     try:
         reader.take_any(document)
     except ValueError as error:

@@ -32,15 +32,17 @@ def read(
     *,
     selection: Selection | None = None,
     since: int = 0,
+    metadata: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Cluster:
     """Everything the cluster has to say about commits, under ``name``.
 
-    ``since`` (the cluster's clock) is how far back histories are wanted. ``progress`` is told a short sentence after
+    ``since`` (the cluster's clock) is how far back histories are wanted; ``metadata`` says that what objects add to
+    their events is wanted, too. ``progress`` is told a short sentence after
     each page. Raises ClusterError; HelmReleases that may not be read are only a warning in the result.
     """
     chosen = selection or Selection()
-    reader = Reader(chosen, since)
+    reader = Reader(chosen, since, metadata=metadata)
     lists = Lists(client, reader, name, listable(chosen), progress or (lambda _: None))
     lists.kustomizations(chosen.label_selector)
     lists.sources()

@@ -13,7 +13,8 @@ Version 1 is UTF-8 JSON, one value to a line so that it can be read and compared
       }
      },
      "seen": {"prod": 1766400000},
-     "begun": [["slack", "acme/fleet flux/prod/apps/web", "6dcd4ce2…"]]
+     "begun": [["slack", "acme/fleet flux/prod/apps/web", "6dcd4ce2…"]],
+     "observed": {"prod Kustomization/apps/web": "6dcd4ce2… success"}
     }
 
 ``version`` and ``destinations`` must be there, or the file is not ours. Unknown members are ignored; a change that
@@ -52,6 +53,7 @@ class _Stored(Struct):
     destinations: dict[str, dict[str, list[Entry]]]
     seen: dict[str, int] = {}
     begun: list[Intent] = []
+    observed: dict[str, str] = {}
 
 
 _BLANKS = b"\0 \t\r\n"
@@ -75,7 +77,9 @@ def decode(raw: bytes) -> Told:
         for line in [line for line, entries in lines.items() if not entries]:
             del lines[line]
         _share(lines)
-    return Told(stored.destinations, stored.seen, stored.begun)
+    texts: dict[str, str] = {}
+    observed = {line: texts.setdefault(result, result) for line, result in stored.observed.items()}
+    return Told(stored.destinations, stored.seen, stored.begun, observed)
 
 
 def _share(lines: dict[str, list[Entry]]) -> None:
@@ -91,14 +95,14 @@ def encode(told: Told) -> bytes:
     """``told`` as bytes, without its oldest entries where it holds too many."""
     kept = prune(told, MOST_ENTRIES)
     raw = _written(kept)
-    while len(raw) > MOST_BYTES and kept.count():
-        kept = prune(kept, int(kept.count() * 0.9 * MOST_BYTES / len(raw)))
+    while len(raw) > MOST_BYTES and (most := max(kept.count(), len(kept.observed))):
+        kept = prune(kept, int(most * 0.9 * MOST_BYTES / len(raw)))
         raw = _written(kept)
     return raw
 
 
 def _written(told: Told) -> bytes:
-    compact = msgspec.json.encode(_Stored(VERSION, told.destinations, told.seen, told.begun))
+    compact = msgspec.json.encode(_Stored(VERSION, told.destinations, told.seen, told.begun, told.observed))
     return msgspec.json.format(compact, indent=1) + b"\n"
 
 

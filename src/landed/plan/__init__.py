@@ -11,16 +11,23 @@ The rules, for each destination by itself:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from landed.model import Destination, Look, Mark, Update
-from landed.plan.channels import digests, events
-from landed.plan.news import News, View
+from landed.model import Destination, Held, Look, Mark, Repository, Update
+from landed.plan.channels import digests, dispatches, events
+from landed.plan.comments import comments
+from landed.plan.deployments import deployments
+from landed.plan.news import News, View, observe
 from landed.plan.readback import recall, unsure
-from landed.plan.statuses import Wording, statuses
+from landed.plan.statuses import Shown, statuses
+from landed.plan.wording import Expression, Wording
 from landed.told import Told
+
+#: (destination, repository, commit) → context or environment → what a Git host was found to hold.
+Found = Mapping[tuple[str, Repository, str], Mapping[str, Held]]
 
 
 class Plan(Struct, frozen=True):
@@ -29,6 +36,10 @@ class Plan(Struct, frozen=True):
     updates: tuple[Update, ...] = ()
     silent: tuple[tuple[str, Mark], ...] = ()
     """(destination, mark): the baseline of a channel that is served for the first time."""
+    notes: tuple[str, ...] = ()
+    """What is left out on purpose."""
+    problems: tuple[str, ...] = ()
+    """What cannot be told, because it cannot be named."""
 
 
 def plan(
@@ -38,21 +49,36 @@ def plan(
     *,
     wording: Wording,
     now: int,
+    found: Found | None = None,
 ) -> Plan:
     """Every update that tells something new, the most urgent first, in an order that depends on the input alone."""
-    views = [View(look) for look in looks if not look.error]
+    views = [View(look, told) for look in looks if not look.error]
+    shown: dict[str, dict[tuple[Repository, str], Collection[str]]] = defaultdict(dict)
+    for (destination, repository, commit), held in (found or {}).items():
+        shown[destination][repository, commit] = held.keys()
     news: list[News] = []
     for to in destinations:
-        if to.takes == "statuses":
-            news += statuses(views, told, to, wording)
-        elif to.takes == "digests":
-            news += digests(views, told, to, now)
-        else:
-            news += events(views, told, to)
+        news += _news(views, told, to, wording, now, shown[to.name])
     return Plan(
         tuple(n.update for n in sorted(news, key=_urgency) if n.update is not None),
         tuple(pair for n in news for pair in n.silent),
+        tuple(dict.fromkeys(n.note for n in news if n.note)),
+        tuple(dict.fromkeys(n.problem for n in news if n.problem)),
     )
+
+
+def _news(
+    views: Sequence[View], told: Told, to: Destination, wording: Wording, now: int, shown: Shown
+) -> Iterable[News]:
+    if to.takes == "statuses":
+        return statuses(views, told, to, wording, shown)
+    if to.takes == "deployments":
+        return deployments(views, told, to, wording)
+    if to.takes == "comments":
+        return comments(views, told, to, wording)
+    if to.takes == "dispatches":
+        return dispatches(views, told, to)
+    return digests(views, told, to, now) if to.takes == "digests" else events(views, told, to)
 
 
 def _urgency(news: News) -> tuple[int, str]:
@@ -60,4 +86,4 @@ def _urgency(news: News) -> tuple[int, str]:
     return news.rank, news.update.marks[0].line if news.update else ""
 
 
-__all__ = ["Plan", "Wording", "plan", "recall", "unsure"]
+__all__ = ["Expression", "Found", "Plan", "Wording", "observe", "plan", "recall", "unsure"]

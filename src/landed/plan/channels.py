@@ -9,6 +9,7 @@ from landed.model import (
     RESULTS,
     Destination,
     Digest,
+    Dispatch,
     Look,
     Mark,
     ObjectRef,
@@ -19,7 +20,7 @@ from landed.model import (
     Story,
     Update,
 )
-from landed.plan.news import News, View, common_state, fingerprint, fingerprint_of, is_news
+from landed.plan.news import News, View, common_state, fingerprint, fingerprint_of, is_news, line_of
 from landed.told import Told
 
 
@@ -29,7 +30,8 @@ def digests(views: Sequence[View], told: Told, to: Destination, now: int) -> Ite
     marks: list[Mark] = []
     silent: list[tuple[str, Mark]] = []
     for view, outcome in _tellable(views, told, to):
-        state = common_state(outcome, outcome.observations)
+        outcome = view.standing(outcome)
+        state = common_state(outcome)
         if state not in RESULTS:
             continue
         line = _line(outcome)
@@ -111,18 +113,38 @@ def _open_troubles(cluster: str, told: Told, to: Destination) -> list[ObjectRef]
 
 def events(views: Iterable[View], told: Told, to: Destination) -> Iterator[News]:
     """One event per observation, as Flux would have sent it; progress is not an event."""
-    for view, outcome in _tellable(views, told, to):
+    for outcome, observation, news in _happened(_tellable(views, told, to), told, to):
+        if isinstance(news, Mark):
+            yield News(Update(to.name, (news,), render.event(outcome.cluster, observation)))
+        else:
+            yield news
+
+
+def dispatches(views: Iterable[View], told: Told, to: Destination) -> Iterator[News]:
+    """One event per observation for the repository it is about, successes included."""
+    here = ((view, outcome) for view in views for outcome in view.look.outcomes if outcome.repository.host == to.host)
+    for outcome, observation, news in _happened(here, told, to):
+        if isinstance(news, Mark):
+            dispatch = Dispatch(outcome.repository, render.event(outcome.cluster, observation))
+            yield News(Update(to.name, (news,), dispatch), rank=2)
+        else:
+            yield news
+
+
+def _happened(
+    outcomes: Iterable[tuple[View, Outcome]], told: Told, to: Destination
+) -> Iterator[tuple[Outcome, Observation, Mark | News]]:
+    """What is an event and news: with its mark where it is to be told, or as a silent baseline."""
+    for view, outcome in outcomes:
         for observation in outcome.observations:
             if observation.keeps or (observation.state is State.PENDING and observation.waits_for is None):
                 continue
-            line = f"{outcome.cluster} {observation.about}"
+            line = line_of(outcome.cluster, observation.about)
             print_ = fingerprint(observation)
             entry = told.entry(to.name, line, outcome.commit)
             if not is_news(entry, print_, past=observation.past):
                 continue
             current = view.commits_of(observation.about) if outcome.commit else ("",)
             mark = Mark(line, outcome.commit, print_, current)
-            if observation.state is not State.FAILURE and not told.knows(to.name):
-                yield News(silent=((to.name, mark),))
-            else:
-                yield News(Update(to.name, (mark,), render.event(outcome.cluster, observation)))
+            silent = observation.state is not State.FAILURE and not told.knows(to.name)
+            yield outcome, observation, News(silent=((to.name, mark),)) if silent else mark

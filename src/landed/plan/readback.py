@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping
 from msgspec import structs
 
 from landed import render
-from landed.model import CommitStatus, Repository, State, Update
+from landed.model import CommitStatus, Deployment, Held, Repository, Update
 from landed.told import Intent, Told
 
 
 def unsure(updates: Iterable[Update], told: Told) -> dict[str, tuple[tuple[Repository, str], ...]]:
-    """Destination → the commits whose statuses must be read back before anything is written: the ledger does not know
-    one of their contexts, or a run that was broken off may have written it.
+    """Destination → the commits of which it must be read back what is there before anything is written: the ledger
+    does not know one of their contexts, or a run that was broken off may have written it.
     """
     begun = set(told.begun)
     found: dict[str, set[tuple[Repository, str]]] = defaultdict(set)
     for update in updates:
-        if not isinstance(update.payload, CommitStatus):
+        if not isinstance(update.payload, CommitStatus | Deployment):
             continue
         for mark in update.marks:
             known = told.entry(update.destination, mark.line, mark.commit) is not None
@@ -31,23 +31,28 @@ def unsure(updates: Iterable[Update], told: Told) -> dict[str, tuple[tuple[Repos
 def recall(
     told: Told,
     updates: Iterable[Update],
-    found: Mapping[tuple[str, Repository, str], Mapping[str, tuple[State, str]]],
+    found: Mapping[tuple[str, Repository, str], Mapping[str, Held]],
     now: int,
 ) -> None:
     """Take down in ``told`` what a Git host holds already.
 
-    ``found``: (destination, repository, commit) → context → state and description. A status that says what we would
-    say, durations apart, counts as told; any other one as an earlier state.
+    ``found``: (destination, repository, commit) → context, or environment → what is there. What says the same as we
+    would, durations apart, counts as told; anything else as an earlier state.
     """
     for update in updates:
         wanted = update.payload
-        if not isinstance(wanted, CommitStatus):
+        if not isinstance(wanted, CommitStatus | Deployment):
             continue
-        there = found.get((update.destination, wanted.repository, wanted.commit), {}).get(wanted.context)
+        context = wanted.context if isinstance(wanted, CommitStatus) else wanted.environment
+        there = found.get((update.destination, wanted.repository, wanted.commit), {}).get(context)
         if there is None:
             continue
-        state, description = there
         mark = update.marks[0]
-        same = state is wanted.state and render.essence(description) == render.essence(wanted.description)
-        kept = mark if same else structs.replace(mark, fingerprint=f"{state} found")
-        told.record(update.destination, kept, now)
+        kept = mark if _same(there, wanted) else structs.replace(mark, fingerprint=f"{there.state} found")
+        told.record(update.destination, kept, now, handle=there.handle)
+
+
+def _same(there: Held, wanted: CommitStatus | Deployment) -> bool:
+    if there.state is not wanted.state:
+        return False
+    return not there.description or render.essence(there.description) == render.essence(wanted.description)

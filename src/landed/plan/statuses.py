@@ -2,102 +2,159 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from zlib import crc32
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from landed import render
-from landed.model import CommitStatus, Destination, Mark, Observation, Outcome, State, Update
-from landed.plan.news import News, View, common_state, fingerprint, fingerprint_of, is_news, standing_of
-from landed.told import Told
+from landed.model import Destination, Mark, Observation, Outcome, Repository, State
+from landed.plan.contexts import Contexts
+from landed.plan.news import News, View, common_state, fingerprint, fingerprint_of, is_news
+from landed.plan.wording import Wording
+from landed.told import Entry, Told
 
-
-class Wording(Struct, frozen=True):
-    """How commit statuses are named. Placeholders: ``{cluster} {namespace} {name}``, in ``target_url`` also
-    ``{repository} {commit}``.
-    """
-
-    context: str = "flux/{cluster}/{namespace}/{name}"
-    commit_context: str = "flux/{cluster}"
-    target_url: str = ""
+#: (repository, commit) → contexts that the Git host is known to show, whoever wrote them.
+Shown = Mapping[tuple[Repository, str], Collection[str]]
 
 
-def statuses(views: Iterable[View], told: Told, to: Destination, wording: Wording) -> Iterator[News]:
+def statuses(views: Sequence[View], told: Told, to: Destination, wording: Wording, shown: Shown) -> Iterator[News]:
     """The statuses that are due on the Git host ``to``."""
-    for view in views:
-        for outcome in view.look.outcomes:
-            if outcome.repository.host == to.host:
-                yield from _statuses_of(outcome, view, told, to, wording)
+    here = [(view, outcome) for view in views for outcome in view.look.outcomes if outcome.repository.host == to.host]
+    sizes: Counter[tuple[Repository, str]] = Counter()
+    for _, outcome in here:
+        sizes[outcome.repository, outcome.commit] += len(outcome.observations) + 1
+    rolled_up: Counter[tuple[Repository, str]] = Counter()
+    for view, outcome in here:
+        key = outcome.repository, outcome.commit
+        seen = shown.get(key, ()) if sizes[key] > wording.max_contexts else None
+        for news in _Statuses(view, outcome, told, to, wording, seen).due():
+            if news is _ROLLED_UP:
+                rolled_up[key] += 1
+            else:
+                yield news
+    if to.superseded:
+        yield from _superseded(here, told, to, wording)
+    for (repository, commit), number in sorted(rolled_up.items()):
+        total = sizes[repository, commit]
+        yield News(
+            note=f"{repository.path}@{commit[:8]} has {total} contexts on {to.name}, more than --max-contexts"
+            f" {wording.max_contexts}: {number} that have not failed are rolled up into those of the whole commit."
+        )
 
 
-def _statuses_of(outcome: Outcome, view: View, told: Told, to: Destination, wording: Wording) -> Iterator[News]:
-    contexts = _Contexts(wording, outcome, to)
-    standing: list[Observation] = []
-    for observation in outcome.observations:
-        context = contexts.of(observation)
-        line = f"{outcome.repository.path} {context}"
-        entry = told.entry(to.name, line, outcome.commit)
-        standing.append(standing_of(observation, entry))
-        if observation.keeps:
-            continue
-        print_ = fingerprint(observation)
-        if is_news(entry, print_, past=observation.past):
-            mark = Mark(line, outcome.commit, print_, view.commits_of(observation.about))
-            said = render.say(observation, to.description_limit)
-            yield contexts.status(context, mark, observation.state, said)
-    state = common_state(outcome, standing)
-    if state is None:
-        return
-    whole = structs.replace(outcome, observations=tuple(standing))
-    context = contexts.whole()
-    line = f"{outcome.repository.path} {context}"
-    print_ = fingerprint_of(whole, state)
-    if is_news(told.entry(to.name, line, outcome.commit), print_, past=outcome.past):
-        mark = Mark(line, outcome.commit, print_, view.commits_in(outcome.repository))
-        said = render.summary(whole, to.description_limit)
-        yield contexts.status(context, mark, state, said, whole=True)
+#: Stands for an observation that has no status of its own.
+_ROLLED_UP = News()
 
 
-class _Contexts:
-    """The contexts of one outcome at one Git host."""
+class _Statuses:
+    """The statuses of one outcome."""
 
-    def __init__(self, wording: Wording, outcome: Outcome, to: Destination) -> None:
-        self._wording = wording
+    def __init__(
+        self,
+        view: View,
+        outcome: Outcome,
+        told: Told,
+        to: Destination,
+        wording: Wording,
+        shown: Collection[str] | None,
+    ) -> None:
+        """``shown`` are the contexts that the host has already, where there is no room for all; else None."""
+        self._view = view
         self._outcome = outcome
+        self._told = told
         self._to = to
+        self._contexts = Contexts(wording, outcome, to)
+        self._shown = shown
 
-    def of(self, observation: Observation) -> str:
-        about = observation.about
-        namespace = about.namespace if about.kind == "Kustomization" else f"{about.kind.lower()}/{about.namespace}"
-        return self._fill(self._wording.context, namespace, about.name)
+    def due(self) -> Iterator[News]:
+        """Those of single objects first."""
+        nameless = False
+        for context, observation in self._contexts.each():
+            if not context:
+                nameless = True
+            elif not observation.keeps:
+                yield from self._one(context, observation)
+        if nameless:
+            yield from (News(problem=problem) for problem in self._contexts.problems())
+        yield from self._whole()
 
-    def whole(self) -> str:
-        return self._fill(self._wording.commit_context, "", "")
+    def _one(self, context: str, observation: Observation) -> Iterator[News]:
+        entry = self._entry(self._contexts.line(context))
+        if self._hidden(context, observation, entry):
+            yield _ROLLED_UP
+            return
+        print_ = fingerprint(observation, progress=self._to.progress)
+        if is_news(entry, print_, past=observation.past):
+            current = self._view.commits_of(observation.about)
+            mark = Mark(self._contexts.line(context), self._outcome.commit, print_, current)
+            yield self._contexts.status(context, mark, observation, entry)
 
-    def _fill(self, template: str, namespace: str, name: str) -> str:
-        context = (
-            template.replace("{cluster}", self._outcome.cluster)
-            .replace("{namespace}", namespace)
-            .replace("{name}", name)
+    def _hidden(self, context: str, observation: Observation, entry: Entry | None) -> bool:
+        """Rolled up is what does not fail, and never did: what the host shows must stay true."""
+        if self._shown is None or observation.state is State.FAILURE:
+            return False
+        return entry is None and context not in self._shown
+
+    def _whole(self) -> Iterator[News]:
+        """The status of the whole commit, by what stands: what was seen before, else what was told of each object."""
+        view, outcome = self._view, self._outcome
+        whole = view.standing(outcome)
+        if any(o.keeps or o.state is State.PENDING for o in whole.observations):
+            whole = self._by_what_was_told(whole)
+        state = common_state(whole)
+        if state is None:
+            return
+        context = self._contexts.whole()
+        entry = self._entry(self._contexts.line(context))
+        print_ = fingerprint_of(whole, state, progress=self._to.progress)
+        if is_news(entry, print_, past=outcome.past):
+            mark = Mark(self._contexts.line(context), outcome.commit, print_, view.commits_in(outcome.repository))
+            yield self._contexts.status_of_all(context, mark, state, whole, entry)
+
+    def _by_what_was_told(self, whole: Outcome) -> Outcome:
+        observations = tuple(
+            self._view.standing_of(o, whole.commit, self._entry(self._contexts.line(self._contexts.of(o))))
+            for o in whole.observations
         )
-        return shorten(context, self._to.context_limit)
+        return structs.replace(whole, observations=observations)
 
-    def status(self, context: str, mark: Mark, state: State, said: str, *, whole: bool = False) -> News:
-        outcome = self._outcome
-        target = (
-            self._wording.target_url.replace("{cluster}", outcome.cluster)
-            .replace("{repository}", outcome.repository.path)
-            .replace("{commit}", outcome.commit)
-        )
-        payload = CommitStatus(outcome.repository, outcome.commit, context, state, said, target)
-        # Where a rate limit cuts a run short: failures first, then what speaks for the whole commit.
-        rank = 0 if state is State.FAILURE else 1 if whole else 2 if state is State.SUCCESS else 3
-        return News(Update(self._to.name, (mark,), payload), rank=rank)
+    def _entry(self, line: str) -> Entry | None:
+        return self._told.entry(self._to.name, line, self._outcome.commit)
 
 
-def shorten(context: str, limit: int) -> str:
-    """``context``, with its end replaced by a hash where it is longer than the host takes: unique and stable."""
-    if len(context) <= limit:
-        return context
-    return f"{context[: limit - 9]}~{crc32(context.encode()):08x}"
+def _superseded(here: Sequence[tuple[View, Outcome]], told: Told, to: Destination, wording: Wording) -> Iterator[News]:
+    """Commits that are pending for ever: nobody speaks of them any more, and everybody has come to another one."""
+    waiting = _waiting(told, to)
+    if not waiting:
+        return
+    for view, outcome in here:
+        if outcome.past:
+            continue
+        contexts = Contexts(wording, outcome, to)
+        for context, observation in contexts.each():
+            if context and observation.newest:
+                current = view.commits_of(observation.about)
+                yield from _left(waiting, contexts, context, current, observation.revision or outcome.commit)
+        if outcome.whole and view.up_to_date(outcome.repository):
+            current = view.commits_in(outcome.repository)
+            by = outcome.commit if len(current) == 1 else ""
+            yield from _left(waiting, contexts, contexts.whole(), current, by)
+
+
+def _waiting(told: Told, to: Destination) -> dict[str, list[Entry]]:
+    """Line → what was told to be pending, where there is any."""
+    found: dict[str, list[Entry]] = {}
+    for line, entries in told.destinations.get(to.name, {}).items():
+        pending = [entry for entry in entries if entry.state == State.PENDING]
+        if pending:
+            found[line] = pending
+    return found
+
+
+def _left(
+    waiting: dict[str, list[Entry]], contexts: Contexts, context: str, current: tuple[str, ...], by: str
+) -> Iterator[News]:
+    left = [entry for entry in waiting.get(contexts.line(context), ()) if entry.commit not in current]
+    if left:
+        del waiting[contexts.line(context)]  # several commits may be current: each is told once
+    yield from (contexts.superseded(context, entry, current, by) for entry in left)

@@ -27,6 +27,10 @@ class GitType(Struct, frozen=True):
     context_limit: int = 255
     superseded: bool = False
     """Whether it has a word for a commit that was never tried because Flux went on to another."""
+    retires: bool = False
+    """Whether an earlier commit's success must be ended when another one takes its place."""
+    progress: bool = False
+    """Whether it tells queued from in progress."""
     details: bool = False
     """Whether it has room for an explanation."""
     lanes: bool = False
@@ -52,16 +56,16 @@ GIT = {
     "giteapullrequestcomment": GitType("landed.providers.git.gitea_comments", "gitea", "comments", 255),
     "github": GitType("landed.providers.git.github", "github", "statuses", 140),
     "github-check-run": GitType(
-        "landed.providers.git.github_checks", "github", "statuses", 255, superseded=True, details=True
+        "landed.providers.git.github_checks", "github", "statuses", 255, superseded=True, progress=True, details=True
     ),
     "github-deployments": GitType(
-        "landed.providers.git.github_deployments", "github", "deployments", 140, superseded=True
+        "landed.providers.git.github_deployments", "github", "deployments", 140, superseded=True, retires=True, progress=True
     ),
     "githubdispatch": GitType("landed.providers.git.github_dispatch", "github", "dispatches", 140),
     "githubpullrequestcomment": GitType("landed.providers.git.github_comments", "github", "comments", 255),
     "gitlab": GitType("landed.providers.git.gitlab", "gitlab", "statuses", 255, superseded=True, lanes=True),
     "gitlab-deployments": GitType(
-        "landed.providers.git.gitlab_deployments", "gitlab", "deployments", 255, superseded=True
+        "landed.providers.git.gitlab_deployments", "gitlab", "deployments", 255, superseded=True, progress=True
     ),
     "gitlabmergerequestcomment": GitType("landed.providers.git.gitlab_comments", "gitlab", "comments", 255),
 }

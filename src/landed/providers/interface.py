@@ -10,24 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from msgspec import Struct
-
 from landed.http import Http, Request, Response, TokenBucket
-from landed.model import Channel, Digest, Event, Finding, GitHost, Payload, Repository, State
+from landed.model import Channel, Digest, Event, Finding, GitHost, Held, Payload, Repository
 
 P = TypeVar("P")
 
 #: Repositories that ``landed doctor`` looks at on one host.
 EXAMINED = 5
-
-
-class Held(Struct, frozen=True):
-    """What a Git host holds already of what it may be told."""
-
-    state: State
-    description: str = ""
-    handle: str = ""
-    """What it takes to change it: the id of a check run, a deployment or a comment; empty for commit statuses."""
 
 
 class GitProvider(Protocol):

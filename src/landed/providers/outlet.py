@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from landed import providers
-from landed.model import Channel, Destination, Digest, Event, GitHost, Repository, Secret, Update
+from landed.model import Channel, Destination, Digest, Event, GitHost, Held, Repository, Secret, Update
 
 if TYPE_CHECKING:
     from landed.http import Http, TokenBucket
-    from landed.providers.interface import GitProvider, Held
+    from landed.providers.interface import GitProvider
 
 
 class Outlet(Protocol):
@@ -69,6 +69,8 @@ class GitOutlet:
             kind.description_limit,
             kind.context_limit,
             superseded=kind.superseded,
+            retires=kind.retires,
+            progress=kind.progress,
             details=kind.details,
         )
         self._lanes = kind.lanes

@@ -82,7 +82,7 @@ def remarks(report: Report) -> Iterator[tuple[str, str, str]]:
         if outcome.state is State.FAILURE:
             yield "error", f"{outcome.repository.path} {label(outcome)} failed on {cluster}", _failures(outcome)
     for delivery in report.deliveries:
-        if delivery.error:
+        if delivery.error and not delivery.read_only:
             yield "error", f"Not delivered to {delivery.update.destination}", _with(delivery.error, delivery.hint)
     for look in report.looks:
         for o in observations(look.silent):
@@ -117,6 +117,7 @@ def _json(report: Report) -> str:
         "deliveries": [],
         "planned": [],
         "warnings": [],
+        "notes": [],
     }
     text = jsonreport.written(short)
     if len(text.encode()) <= MOST_JSON:

@@ -11,14 +11,18 @@
         "outcomes": [
           {"repository": "github.com/acme/fleet", "commit", "state", "past", "whole", "observations": [observation]}],
         "silent": [observation]}],
-     "deliveries": [{…update, "delivered": bool, "error", "hint", "passing": bool}],
+     "deliveries": [{…update, "delivered": bool, "error", "hint", "passing": bool, "read_only": bool}],
      "planned": [update],
-     "warnings": [text]}
+     "warnings": [text],
+     "notes": [text]}
 
     observation: {"kind", "namespace", "name", "state", "reason", "message", "revision", "since": time | null,
                   "duration", "past", "keeps", "waits_for": "Kustomization/apps/db" | null}
-    update: {"destination", "type": "status" | "message" | "event", "marks": [{"line", "commit", "fingerprint"}]}
-            and for a status also: "repository", "commit", "context", "state", "description", "target_url"
+    update: {"destination", "type": "status" | "deployment" | "comment" | "dispatch" | "message" | "event",
+             "marks": [{"line", "commit", "fingerprint"}]}
+            and also for a status: "repository", "commit", "context", "state", "description", "target_url",
+            for a deployment: "repository", "commit", "environment", "state", "description", "environment_url",
+            for a comment: "repository", "commit"
 
 Times are RFC 3339. ``state`` and ``failed`` leave out commits that have come and gone; ``unknown`` means that a cluster
 could not be read and nothing failed elsewhere, ``none`` that no object speaks of a commit.
@@ -35,8 +39,9 @@ from typing import Any
 import msgspec
 
 from landed import render as sentences
-from landed.model import CommitStatus, Digest, Look, Observation, Outcome, Report, State, Update
+from landed.model import CommitStatus, Deployment, Look, Observation, Outcome, Report, State, Update
 from landed.reports.interface import View
+from landed.reports.payloads import place, words
 from landed.reports.rows import observations, outcomes
 
 SCHEMA = "landed.report/1"
@@ -78,11 +83,13 @@ def value(report: Report, *, failures: int | None = None) -> dict[str, Any]:
                 "error": delivery.error,
                 "hint": delivery.hint,
                 "passing": delivery.passing,
+                "read_only": delivery.read_only,
             }
             for delivery in report.deliveries
         ],
         "planned": [_update(update) for update in report.planned],
         "warnings": list(report.warnings),
+        "notes": list(report.notes),
     }
 
 
@@ -160,19 +167,18 @@ def _observations(of: Iterable[Observation]) -> list[dict[str, Any]]:
 
 def _update(update: Update) -> dict[str, Any]:
     payload = update.payload
-    kind = "status" if isinstance(payload, CommitStatus) else "message" if isinstance(payload, Digest) else "event"
     common: dict[str, Any] = {
         "destination": update.destination,
-        "type": kind,
+        "type": words(update).kind,
         "marks": [{"line": m.line, "commit": m.commit, "fingerprint": m.fingerprint} for m in update.marks],
     }
-    if not isinstance(payload, CommitStatus):
+    if (where := place(payload)) is None:
         return common
-    return common | {
-        "repository": str(payload.repository),
-        "commit": payload.commit,
-        "context": payload.context,
-        "state": str(payload.state),
-        "description": payload.description,
-        "target_url": payload.target_url,
-    }
+    common |= {"repository": str(where[0]), "commit": where[1]}
+    if isinstance(payload, CommitStatus):
+        common |= {"context": payload.context, "target_url": payload.target_url}
+    if isinstance(payload, Deployment):
+        common |= {"environment": payload.environment, "environment_url": payload.environment_url}
+    if isinstance(payload, CommitStatus | Deployment):
+        common |= {"state": str(payload.state), "description": payload.description}
+    return common

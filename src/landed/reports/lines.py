@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from landed.model import CommitStatus, Delivery, Digest, Event, Look, ObjectRef, Report, State, Update
+from landed.model import Delivery, Look, ObjectRef, Report, Update
 from landed.reports.interface import View
+from landed.reports.payloads import PLURALS, words
 from landed.reports.rows import SYMBOLS, plain, rank, silent, troubles
 
 #: Columns wider than this are not aligned: one long name must not push all others out of sight.
@@ -15,7 +16,8 @@ WIDEST = 48
 
 def render(report: Report, view: View) -> str:
     """All lines, aligned; the last one sums up."""
-    return "\n".join((*lines(report), summary(report))) + "\n"
+    notes = (f"· {plain(note)}" for note in report.notes)
+    return "\n".join((*lines(report), *notes, summary(report))) + "\n"
 
 
 def lines(report: Report) -> tuple[str, ...]:
@@ -51,6 +53,8 @@ def what_is_seen(report: Report) -> str:
 
 def _delivered(delivery: Delivery) -> tuple[str, ...]:
     *cells, said = _update(delivery.update)
+    if delivery.read_only:
+        return ("· not written", *cells, said)
     if delivery.error:
         return ("✗ undelivered", *cells, plain(delivery.error))
     return ("✓ delivered", *cells, said)
@@ -58,39 +62,9 @@ def _delivered(delivery: Delivery) -> tuple[str, ...]:
 
 def _update(update: Update) -> tuple[str, ...]:
     """Commit, state, what about, whereto, and what is said."""
-    payload = update.payload
+    said = words(update)
     to = f"→ {plain(update.destination)}"
-    if isinstance(payload, CommitStatus):
-        commit = f"{payload.repository.path}@{payload.commit[:8]}"
-        return plain(commit), str(payload.state), plain(payload.context), to, plain(payload.description)
-    if isinstance(payload, Digest):
-        return (*_digest(payload), to, "")
-    about = payload.involvedObject
-    commit = update.marks[0].commit[:8] if update.marks else ""
-    name = f"{about.kind} {about.namespace}/{about.name}"
-    return (
-        plain(commit) or "–",
-        _severity(payload),
-        plain(name),
-        to,
-        plain(f"{payload.reason}: {payload.message}")[:200],
-    )
-
-
-def _severity(event: Event) -> str:
-    return str(State.FAILURE if event.severity == "error" else State.SUCCESS)
-
-
-def _digest(digest: Digest) -> tuple[str, str, str]:
-    told = [story.outcome for story in digest.stories]
-    state = min((str(outcome.state) for outcome in told), key=rank, default="")
-    commits = [f"{outcome.repository.path}@{outcome.commit[:8]}" for outcome in told if outcome.commit]
-    more = f" and {len(commits) - 1} more" if len(commits) > 1 else ""
-    return (
-        plain(f"{commits[0]}{more}" if commits else "–"),
-        state,
-        plain(", ".join(dict.fromkeys(o.cluster for o in told))),
-    )
+    return plain(said.commit), said.state, plain(said.name), to, plain(said.said)
 
 
 def _silent(report: Report) -> Iterator[tuple[str, ...]]:
@@ -106,20 +80,27 @@ def _silent(report: Report) -> Iterator[tuple[str, ...]]:
 
 def _told(report: Report) -> str:
     done = [delivery.update for delivery in report.deliveries if not delivery.error]
-    failed = len(report.deliveries) - len(done)
+    failed = sum(bool(delivery.error) and not delivery.read_only for delivery in report.deliveries)
+    kept = len(report.deliveries) - len(done) - failed
     if report.planned:
         return f"{_updates(report.planned)} would be delivered"
     if not report.deliveries:
         return "Nothing new"
     if not done:
-        return f"{_updates([d.update for d in report.deliveries])} could not be delivered"
-    return f"{_updates(done)} delivered" + (f", {failed} failed" if failed else "")
+        why = "could not be delivered" if failed else "not written, for want of a right"
+        return f"{_updates([d.update for d in report.deliveries])} {why}"
+    rest = (f"{failed} failed" if failed else "", f"{kept} not written" if kept else "")
+    return ", ".join((f"{_updates(done)} delivered", *filter(None, rest)))
 
 
 def _updates(updates: Iterable[Update]) -> str:
-    kinds = Counter("status" if isinstance(update.payload, CommitStatus) else "message" for update in updates)
-    plurals = {"status": "statuses", "message": "messages"}
-    return " and ".join(f"{n} {kind if n == 1 else plurals[kind]}" for kind, n in sorted(kinds.items(), reverse=True))
+    kinds = Counter("message" if (kind := words(update).kind) == "event" else kind for update in updates)
+    counted = [f"{n} {kind if n == 1 else PLURALS[kind]}" for kind, n in sorted(kinds.items(), key=_in_order)]
+    return " and ".join((", ".join(counted[:-1]), counted[-1]) if len(counted) > 1 else counted)
+
+
+def _in_order(counted: tuple[str, int]) -> int:
+    return list(PLURALS).index(counted[0])
 
 
 def _seen(report: Report) -> str:

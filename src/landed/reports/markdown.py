@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from landed import render as sentences
-from landed.model import CommitStatus, Delivery, Look, Observation, Outcome, Report, State
+from landed.model import Delivery, Look, Observation, Outcome, Report, State
 from landed.reports.interface import View
 from landed.reports.lines import summary
+from landed.reports.payloads import words
 from landed.reports.rows import SYMBOLS, label, observations, outcomes, plain
 
 #: The runner drops a summary of more than 1 MiB as a whole.
@@ -70,6 +71,7 @@ def _parts(report: Report) -> Iterator[str]:
     yield from _table("Came and went", ("Cluster", "Commit", "Objects"), _brief(found, past=True))
     yield from _table("Says nothing of any commit", ("Cluster", "Object", "State", "Message"), _silent(report.looks))
     yield from _table("Warnings", ("Warning",), ((code(warning),) for warning in report.warnings))
+    yield from _table("Left out", ("What",), ((code(note),) for note in report.notes))
 
 
 def _table(title: str, head: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -88,18 +90,25 @@ def _unreadable(looks: Iterable[Look]) -> Iterator[str]:
                 yield f"\n{code(look.hint)}\n"
 
 
-def _undelivered(deliveries: Iterable[Delivery]) -> Iterator[str]:
+def _undelivered(deliveries: Sequence[Delivery]) -> Iterator[str]:
     lines = (
         (code(delivery.update.destination), _what(delivery), code(delivery.error), code(delivery.hint))
         for delivery in deliveries
-        if delivery.error
+        if delivery.error and not delivery.read_only
     )
     yield from _table(f"{SYMBOLS['failure']} Not delivered", ("To", "What", "Why", "What to do"), lines)
+    kept = (
+        (f"{SYMBOLS.get(said.state, '·')} {code(said.state)}", code(said.commit), code(said.name), code(said.said))
+        for said in (words(delivery.update) for delivery in deliveries if delivery.read_only)
+    )
+    yield from _table("Not written, for want of a right", ("State", "Commit", "What", "Description"), kept)
 
 
 def _what(delivery: Delivery) -> str:
-    payload = delivery.update.payload
-    return code(f"{payload.context} {payload.commit[:8]}") if isinstance(payload, CommitStatus) else "message"
+    said = words(delivery.update)
+    return (
+        "message" if said.kind in ("message", "event") else code(f"{said.name} {delivery.update.marks[0].commit[:8]}")
+    )
 
 
 def _troubles(looks: Iterable[Look]) -> Iterator[str]:

@@ -17,6 +17,7 @@ SYMBOLS = {
     "failure": "✗",
     "pending": "◌",
     "success": "✓",
+    "superseded": "–",
     "suspended": "–",
     "deleting": "–",
     "new": "·",

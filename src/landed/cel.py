@@ -1,0 +1,109 @@
+"""``commitStatusExpr``: the name of a commit status as a CEL expression over ``event``, ``provider`` and ``alert``.
+
+https://fluxcd.io/flux/components/notification/providers/#custom-commit-status-id . The language is evaluated by a
+library, which is loaded only where there is an expression.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from landed.errors import ConfigurationError
+from landed.model import Destination, Event, InvolvedObject
+from landed.render import clean
+
+#: Characters that an expression may have: evaluation cannot be interrupted, so it must not be able to grow.
+LONGEST = 2000
+HINT = (
+    "It must give text, for example: "
+    "(event.involvedObject.kind + '/' + event.involvedObject.namespace + '/' + event.involvedObject.name).lowerAscii()"
+)
+
+_SAMPLE = Event(
+    InvolvedObject("Kustomization", "apps", "web", "7d0cdc51-ddcf-4743-b223-83ca5c699632", "v1", "1"),
+    "info",
+    "2026-01-01T00:00:00Z",
+    "Reconciliation finished",
+    "ReconciliationSucceeded",
+    {"revision": "main@sha1:0000000000000000000000000000000000000000"},
+    "kustomize-controller",
+)
+
+
+def compiled(text: str, option: str = "--commit-status-expr") -> Callable[[Event, Destination], str]:
+    """Compile an expression: event and Git host → the commit status's name.
+
+    What is made raises ValueError, with a sentence, where the expression gives no name for an event: a key that is not
+    there, or empty text. Raises ConfigurationError for an expression that does not compile or gives no text.
+    """
+    if len(text) > LONGEST:
+        raise ConfigurationError(f"{option} is longer than {LONGEST} characters.", HINT)
+    evaluate = _evaluator(text, option)
+
+    def name(event: Event, to: Destination) -> str:
+        kind, value = evaluate(_scope(event, to))
+        if kind == "ERROR":
+            raise ValueError(f"{option}: {_line(value)}")
+        if kind != "STRING":
+            raise ValueError(f"{option} gives {kind.lower()}, not text")
+        found = " ".join(clean(str(value)).split())
+        if not found:
+            raise ValueError(f"{option} gives empty text")
+        return found
+
+    kind, value = evaluate(_scope(_SAMPLE, Destination("git.example.com", "statuses")))
+    if kind not in ("STRING", "ERROR"):
+        raise ConfigurationError(f"{option} gives {kind.lower()}, not text.", HINT)
+    return name
+
+
+def _evaluator(text: str, option: str) -> Callable[[Mapping[str, Any]], tuple[str, Any]]:
+    """Scope → (type, value) of the expression; the type is ``STRING``, ``ERROR`` …"""
+    try:
+        from cel_expr_python import cel
+        from cel_expr_python.ext import ext_optional, ext_strings
+    except ImportError:
+        raise ConfigurationError(
+            f"{option} needs a library that is not installed.", "Install landed[cel], or use the image."
+        ) from None
+    try:
+        environment = cel.NewEnv(
+            variables=dict.fromkeys(("event", "provider", "alert"), cel.Type.DYN),
+            extensions=[ext_strings.ExtStrings(), ext_optional.ExtOptional()],
+        )
+        expression = environment.compile(text)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigurationError(f"{option} does not compile: {_line(error)}.", HINT) from None
+
+    def evaluate(scope: Mapping[str, Any]) -> tuple[str, Any]:
+        try:
+            result = expression.eval(data=dict(scope))
+            return str(result.type()), result.value()
+        except (RuntimeError, ValueError, TypeError) as error:
+            return "ERROR", error
+
+    return evaluate
+
+
+def _scope(event: Event, to: Destination) -> dict[str, Any]:
+    """The three variables as the objects that Flux has in them. Without manifests, a Provider and an Alert stand for the
+    Git host, named after it.
+    """
+    from msgspec import to_builtins
+
+    meta = {"name": to.name, "namespace": "", "uid": ""}
+    return {
+        "event": to_builtins(event),
+        "provider": {"kind": "Provider", "metadata": meta, "spec": {"address": f"https://{to.host}"}},
+        "alert": {"kind": "Alert", "metadata": meta, "spec": {"eventMetadata": {}}},
+    }
+
+
+def _line(error: object) -> str:
+    """The first thing that the library says is wrong, on one line, without its drawing of the place."""
+    first = str(error).split("\n", 1)[0]
+    said = re.sub(r"^[A-Z_]+: (?:ERROR: )?(?:<input>:)?", "", first)
+    said = re.sub(r"^(\d+):(\d+): ", r"at line \1, column \2: ", said)
+    return re.sub(r" \(in container ''\)|[. ]+$", "", said)[:300]
