@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landed.model import Repository
-from landed.revision import ORIGIN, attempt, commit, dependency, pointer, repository, short
+from landed.revision import ORIGIN, Address, address, attempt, commit, dependency, loopback, pointer, repository, short
 
 SHA = "6dcd4ce23d88e2ee9568ba546c007c63d9131c1b"
 DIGEST = "7e887edb52b723997076a9f5a72bef4473227a303cbc2cf5118e7be261f41c13"
@@ -205,6 +205,15 @@ FORMS = [
     ("https://org.visualstudio.com/_git/repo", "dev.azure.com", "org/repo/_git/repo"),
     ("https://dev.azure.com/org/My%20Project/_git/repo", "dev.azure.com", "org/My Project/_git/repo"),
     ("git@ssh.dev.azure.com:v3/org/My%20Project/repo", "dev.azure.com", "org/My Project/_git/repo"),
+    ("https://dev.azure.com/org/proj/_git/_full/repo", *AZURE),
+    ("https://dev.azure.com/org/proj/_git/_optimized/repo", *AZURE),
+    ("https://dev.azure.com/org/proj/_git/repo/commit/6dcd4ce2", *AZURE),
+    ("https://dev.azure.com:8443/org/proj/_git/repo", *AZURE),
+    ("git@ssh.dev.azure.com:v3/org/proj/_full/repo", *AZURE),
+    ("ssh://org@org.visualstudio.com:22/DefaultCollection/proj/_ssh/repo", *AZURE),
+    ("https://dev.azure.com/v3/proj/_git/repo", "dev.azure.com", "v3/proj/_git/repo"),
+    ("https://dev.azure.com/org/proj/_git", "dev.azure.com", "org/proj/_git"),
+    ("https://dev.azure.com/org/_git/_git", "dev.azure.com", "org/_git/_git"),
     ("https://server/tfs/Coll/proj/_git/repo", "server", "tfs/Coll/proj/_git/repo"),
     ("ssh://server:22/tfs/Coll/proj/_git/repo", "server", "tfs/Coll/proj/_git/repo"),
     ("https://git.example.com/scm/KEY/repo.git", "git.example.com", "scm/KEY/repo"),
@@ -215,7 +224,10 @@ FORMS = [
     ("https://git.example.com/f%C3%B6o/b%61r", "git.example.com", "föo/bar"),
     ("https://git.example.com/a%2fb/c%25d%3Fe%23", "git.example.com", "a%2Fb/c%25d%3Fe%23"),
     ("https://git.example.com/%ff%0a/bar", "git.example.com", "%FF%0A/bar"),
-    ("https://git.example.com/100%/bar", "git.example.com", "100%/bar"),
+    ("https://git.example.com/100%/bar", "git.example.com", "100%25/bar"),
+    ("https://git.example.com/%%32%35/bar", "git.example.com", "%2525/bar"),
+    ("https://git.example.com/%ff%41/bar", "git.example.com", "%FFA/bar"),
+    ("https://git.example.com:08443/foo/bar", "git.example.com:8443", "foo/bar"),
 ]
 
 
@@ -264,10 +276,38 @@ def test_a_repository_is_known_by_every_spelling_of_its_url(url: str, host: str,
         "://github.com/foo/bar",
         "git@:foo/bar",
         "git@github.com:",
+        "ssh://org@vs-ssh.visualstudio.com:22/proj/_ssh/repo",
+        "https://org.visualstudio.com/",
     ],
 )
 def test_what_is_not_a_repository(url: str) -> None:
     assert repository(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "web", "path"),
+    [
+        ("https://git.example.com:8443/a/b.git", "git.example.com", "8443", True, ("a", "b")),
+        ("http://git.example.com:80", "git.example.com", "", True, ()),
+        ("ssh://git@git.example.com:22/a", "git.example.com", "22", False, ("a",)),
+        ("git@git.example.com:a", "git.example.com", "", False, ("a",)),
+        ("ssh://git@ssh.github.com:443/a/b", "github.com", "443", False, ("a", "b")),
+    ],
+)
+def test_an_address_says_how_it_is_spelt(url: str, host: str, port: str, web: bool, path: tuple[str, ...]) -> None:
+    found = address(url)
+    assert found == Address(host, port, web, path)
+    assert found.authority == (f"{host}:{port}" if port else host)
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:3000", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:3000"])
+def test_this_machine(host: str) -> None:
+    assert loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "::1", "127.0.0.1.example.com", "localhost.example.com", "127.0.0", "10.0.0.1"])
+def test_not_this_machine(host: str) -> None:
+    assert not loopback(host)
 
 
 TRICKY = st.text(st.one_of(st.sampled_from("@:/.%[]~?#gitv3_ \\-2fF0"), st.characters()), max_size=60)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from landed.model import Event, InvolvedObject, Observation, Outcome, Repository, State, Story
-from landed.revision import short
+from landed.revision import loopback, short
 
 # Patterns are compiled when they are first needed: a run without news needs none of them.
 #: Control characters (all but the newline), zero-width characters, and everything that turns the writing direction.
@@ -101,6 +101,8 @@ def _waiting(observation: Observation) -> str:
 
 def say(observation: Observation, limit: int = 140) -> str:
     """One observation as one line of at most ``limit`` characters, to be read beside its state."""
+    if observation.together > 1:
+        return cut(first_line(observation.message), limit)
     if observation.state is State.SUCCESS:
         took = f" in {duration(observation.duration)}" if observation.duration else ""
         return cut(f"Applied {short(observation.revision or observation.commit)}{took}", limit)
@@ -134,6 +136,46 @@ def summary(outcome: Outcome, limit: int = 140) -> str:
     if total == 1:
         return say(outcome.observations[0], limit)
     return cut(f"{live} of {total} live, waiting for {_names(by[State.PENDING])}", limit)
+
+
+def explanation(observations: Iterable[Observation]) -> str:
+    """What stands behind a status, in Markdown: every failure with its whole message and what to run next, then who
+    waits, then who is live. Nothing in it is Markdown of a stranger's: it stands in code.
+    """
+    shown = tuple(observations)
+    by = {state: [o for o in shown if o.state is state] for state in State}
+    parts = [_failure(o) for o in by[State.FAILURE][:_EXPLAINED]]
+    if len(by[State.FAILURE]) > _EXPLAINED:
+        parts.append(f"… and {len(by[State.FAILURE]) - _EXPLAINED} more failed.")
+    if by[State.PENDING]:
+        parts.append("Waiting:\n" + _list(by[State.PENDING]))
+    if by[State.SUCCESS]:
+        parts.append("Live:\n" + _list(by[State.SUCCESS]))
+    return "\n\n".join(parts)
+
+
+#: Failures that an explanation tells of, lines of a list in it, and characters of one message.
+_EXPLAINED, _LISTED, _QUOTED = 10, 50, 3000
+
+
+def _failure(observation: Observation) -> str:
+    message = clean(observation.message)
+    message = message if len(message) <= _QUOTED else message[: _QUOTED - 1] + "…"
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", message)), default=0))
+    quoted = f"\n\n{fence}text\n{message}\n{fence}" if message else ""
+    look = f"Look further: {_code(next_command(observation))}"
+    return f"{_code(name(observation))} failed: {_code(words(observation.reason))}{quoted}\n\n{look}"
+
+
+def _list(observations: list[Observation]) -> str:
+    lines = [f"- {_code(name(o))}: {_code(say(o, 200))}" for o in observations[:_LISTED]]
+    more = len(observations) - _LISTED
+    return "\n".join([*lines, f"- … and {more} more"] if more > 0 else lines)
+
+
+def _code(text: str) -> str:
+    plain = clean(text).replace("\n", " ").replace("`", "'")
+    return f"`{plain}`" if plain else ""
 
 
 def headline(outcome: Outcome) -> str:
@@ -189,13 +231,22 @@ _FLUX_SOURCES = {"GitRepository": "git", "OCIRepository": "oci", "Bucket": "buck
 
 
 def commit_url(repository: Repository, commit: str) -> str:
-    """Where people look at a commit. The form that GitHub, GitLab, Gitea and Azure DevOps answer to."""
-    if not repository.host:
-        return ""
-    scheme = "http" if repository.host.startswith(("127.0.0.1", "localhost", "[::1]")) else "https"
-    plural = "commits" if repository.host == "bitbucket.org" else "commit"
-    return f"{scheme}://{repository.host}/{repository.path}/{plural}/{commit}"
+    """Where people look at a commit; empty for a GitLab project that is known by its number: there is no such page.
 
+    GitHub, Gitea and Azure DevOps call the page ``commit``, and GitLab answers to that. Bitbucket says ``commits``.
+    """
+    if not repository.host or repository.path.isdigit():
+        return ""
+    from urllib.parse import quote
+
+    scheme = "http" if loopback(repository.host) else "https"
+    plural = repository.host == "bitbucket.org" or re.search(_BITBUCKET_SERVER, repository.path) is not None
+    # What is percent-encoded in a path is so because it would mean something else.
+    path = quote(re.sub("%(?![0-9A-F]{2})", "%25", repository.path), safe="/%~")
+    return f"{scheme}://{repository.host}/{path}/{'commits' if plural else 'commit'}/{quote(commit, safe='')}"
+
+
+_BITBUCKET_SERVER = r"(?:\A|/)(?:projects|users)/[^/]+/repos/[^/]+\Z"
 
 _CONTROLLERS = {
     "Kustomization": ("kustomize.toolkit.fluxcd.io/v1", "kustomize-controller"),
@@ -225,7 +276,7 @@ def event(cluster: str, observation: Observation) -> Event:
     """
     api_version, controller = _CONTROLLERS.get(observation.about.kind, _SOURCE_CONTROLLER)
     about = observation.about
-    metadata = {"cluster": cluster}
+    metadata = {**observation.metadata, "cluster": cluster}
     if observation.state is State.SUCCESS and about.kind == "Kustomization":
         metadata["commit_status"] = "update"
     if observation.commit and observation.commit not in observation.revision:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from msgspec import Struct
+
 from landed.model import Repository
 
 #: The kind to give ``commit`` for an origin revision: what ``flux push artifact --revision`` was given.
@@ -87,8 +89,7 @@ def dependency(message: str) -> tuple[str, str] | None:
 
 
 _WEB = frozenset({"http", "https", "git+http", "git+https"})
-_SSH = frozenset({"ssh", "git+ssh", "ssh+git"})
-_SCHEMES = _WEB | _SSH | {"git"}
+_SCHEMES = _WEB | {"ssh", "git+ssh", "ssh+git", "git"}
 _WITH_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\\]*)(?=[/?#]|\Z)([^?#]*)")
 #: Without a user the host must have a dot: ``C:/fleet`` and ``oci:fleet`` are something else.
 _LIKE_SCP = r"(?:[^/@:]+@(\[[^\]/]+\]|[^/:@]+)|([^/:@]+\.[^/:@]+)):(?!//)([^?#]*)"
@@ -102,7 +103,29 @@ _ALIASES = {
     "altssh.bitbucket.org": "bitbucket.org",
     "ssh.dev.azure.com": "dev.azure.com",
 }
+AZURE = "dev.azure.com"
+_AZURE_ONCE = ".visualstudio.com"
+_AZURE_SSH_ONCE = "vs-ssh.visualstudio.com"
+_AZURE_MARKS = frozenset({"_git", "_ssh"})
 _BITBUCKET_SSH_PORT = "7999"
+
+
+class Address(Struct, frozen=True):
+    """What the URL of a repository says by itself, before the settings of its Git host are known."""
+
+    host: str
+    """Lower case; the public hosts under their one name."""
+    port: str
+    """Empty where it is the scheme's own on the web, or not given."""
+    web: bool
+    """By ``http`` or ``https``. Else the port is that of ssh or git and says nothing of the web address."""
+    segments: tuple[str, ...]
+    """Of the path, percent-encoding undone except where the character would mean something else in a URL."""
+
+    @property
+    def authority(self) -> str:
+        """``git.example.com:8443``."""
+        return f"{self.host}:{self.port}" if self.port else self.host
 
 
 @lru_cache(maxsize=4096)
@@ -114,6 +137,8 @@ def repository(url: str) -> Repository | None:
     empty segments, the ports of ssh and git (they say nothing about the web address) and the web's default ports.
     The path's case is kept: Git hosts disagree on whether it matters.
 
+    This is all that can be said without a host's settings; ``repositories.Repositories`` knows them.
+
     - The *whole* path is kept, a relative root (``https://example.com/gitlab/group/project``) included: only the
       settings of that Git host know which part of it is the root. A number is a GitLab project id.
     - Azure DevOps: all forms become ``dev.azure.com`` and ``organisation/project/_git/name``. On premises the path
@@ -123,6 +148,17 @@ def repository(url: str) -> Repository | None:
       the server has no context path and its web address no port.
     - Percent-encoding is undone, except where the character would mean something else in a URL.
     """
+    found = address(url)
+    if found is None or not found.segments:
+        return None
+    if found.web:
+        return Repository(found.authority, "/".join(found.segments))
+    scm = ("scm",) if found.port == _BITBUCKET_SSH_PORT and found.host != AZURE else ()
+    return Repository(found.host, "/".join((*scm, *found.segments)))
+
+
+def address(url: str) -> Address | None:
+    """Take a Git URL apart; None if it is none. Without a path there are no segments."""
     text = url.strip()
     if not text.isprintable():
         return None
@@ -133,60 +169,72 @@ def repository(url: str) -> Repository | None:
     else:
         return None
     place = _AUTHORITY.fullmatch(authority.lower())
-    segments = _segments(path)
-    if scheme not in _SCHEMES or place is None or not segments:
+    parts = segments(path)
+    if scheme not in _SCHEMES or place is None or {".", ".."} & set(parts):
         return None
-    return _canonical(scheme, place[1], place[2] or "", segments)
+    port = str(int(place[2])) if place[2] else ""
+    web = scheme in _WEB
+    if web and port in {"443", "80" if scheme.endswith("http") else ""}:
+        port = ""
+    host = _ALIASES.get(place[1], place[1])
+    if host == AZURE or host.endswith(_AZURE_ONCE):
+        return Address(AZURE, "", web, _azure_cloud(host, web, parts))
+    return Address(host, port, web, parts)
 
 
-def _canonical(scheme: str, host: str, port: str, segments: tuple[str, ...]) -> Repository:
-    host = _ALIASES.get(host, host)
-    if host.endswith(".visualstudio.com"):
-        organisation = host.removesuffix(".visualstudio.com")
-        host = "dev.azure.com"
-        if organisation != "vs-ssh":
-            segments = (organisation, *segments)
-    if host == "dev.azure.com":
-        segments = _azure(segments)
-    elif scheme in _SSH and port == _BITBUCKET_SSH_PORT:
-        segments = ("scm", *segments)
-    elif scheme in _WEB and port not in {"", "443", "80" if scheme.endswith("http") else ""}:
-        host = f"{host}:{port}"
-    return Repository(host, "/".join(segments))
+def loopback(host: str) -> bool:
+    """Whether ``host``, with or without a port, is this machine: there every port is a server of its own."""
+    name = re.sub(r":[0-9]*\Z", "", host)
+    return name in {"localhost", "[::1]"} or re.fullmatch(r"127(\.[0-9]{1,3}){3}", name) is not None
 
 
-def _azure(segments: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the long form: ``organisation/project/_git/name``."""
-    if len(segments) > 1 and segments[1].lower() == "defaultcollection":
+def _azure_cloud(host: str, web: bool, segments: tuple[str, ...]) -> tuple[str, ...]:
+    if host == _AZURE_SSH_ONCE and segments[:1] != ("v3",):
+        return ()  # the oldest form names the organisation as its user only
+    if segments and host.endswith(_AZURE_ONCE) and host != _AZURE_SSH_ONCE:
+        segments = (host.removesuffix(_AZURE_ONCE), *segments)
+    while len(segments) > 1 and segments[1].lower() == "defaultcollection":  # no project may be called so
         segments = (segments[0], *segments[2:])
     match segments:
-        case ("v3", organisation, project, name):  # by ssh
-            return (organisation, project, "_git", name)
-        case (organisation, "_git", name):  # a project and its repository of the same name
-            return (organisation, name, "_git", name)
-    return segments
+        case ("v3", organisation, project, *name) if name and not web:
+            return azure((organisation, project, "_git", *name))
+    return azure(segments)
 
 
-def _segments(path: str) -> tuple[str, ...]:
-    """Split a path; () if there is nothing in it or it climbs."""
+def azure(segments: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the long form of what follows an Azure DevOps server: ``organisation/project/_git/name``.
+
+    ``organisation/_git/name`` is a project and its repository of the same name; ``_ssh`` is the older word for
+    ``_git``; ``_full`` and ``_optimized`` say how many refs are fetched
+    (https://docs.microsoft.com/en-us/azure/devops/learn/git/limited-refs). What is no repository stays as it is.
+    """
+    words = [segment.lower() for segment in segments[:3]]
+    at = next((at for at, word in enumerate(words) if at and word in _AZURE_MARKS), 0)
+    name = segments[at + 1 :]
+    if len(name) > 1 and name[0].lower() in {"_full", "_optimized"}:
+        name = name[1:]
+    if not at or not name or name[0].lower() in _AZURE_MARKS:
+        return segments
+    return (segments[0], segments[1] if at == 2 else name[0], "_git", name[0])
+
+
+def segments(path: str) -> tuple[str, ...]:
+    """Split a path, without slashes and ``.git`` at its ends."""
     if "%" in path:
-        path = re.sub("(?:%[0-9A-Fa-f]{2})+", _decoded, path)
+        path = re.sub("(?:%[0-9A-Fa-f]{2})+|%", _decoded, path)
     path = path.strip("/ ")
     while path.endswith(".git"):
         path = path[:-4].rstrip("/ ")
-    segments = tuple(segment for segment in path.split("/") if segment)
-    return () if {".", ".."} & set(segments) else segments
+    return tuple(segment for segment in path.split("/") if segment)
 
 
 def _decoded(match: re.Match[str]) -> str:
-    try:
-        text = bytes.fromhex(match[0].replace("%", "")).decode()
-    except UnicodeDecodeError:
-        return match[0].upper()
-    return "".join(_kept(character) for character in text)
+    if match[0] == "%":
+        return "%25"
+    return "".join(_kept(c) for c in bytes.fromhex(match[0].replace("%", "")).decode(errors="surrogateescape"))
 
 
 def _kept(character: str) -> str:
     if character.isprintable() and character not in _RESERVED:
         return character
-    return "".join(f"%{byte:02X}" for byte in character.encode())
+    return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogateescape"))
