@@ -56,7 +56,8 @@ class Patience:
 class TokenBucket:
     """Spreads requests over time: ``burst`` at once, then ``rate`` per second, and never more than any window allows.
 
-    Safe to use from several threads; every caller waits for its own turn.
+    Safe to use from several threads; every caller waits for its own turn. Where the other side asks for quiet, ``hold``
+    tells everybody who shares the bucket, those who wait for a turn included.
     """
 
     def __init__(
@@ -78,12 +79,30 @@ class TokenBucket:
         self._granted = deque[float](maxlen=max((count for count, _ in windows), default=1))
         self._full = float("-inf")
         """When the bucket will have all its tokens again."""
+        self._quiet_until = float("-inf")
         self._clock = clock
         self._sleep = sleep
         self._lock = Lock()
 
+    @classmethod
+    def without_limit(cls) -> TokenBucket:
+        """A bucket in which there is always a turn, for a host that only asks for quiet now and then."""
+        return cls(1, float("inf"))
+
+    def hold(self, seconds: float) -> None:
+        """Nobody is to ask for so long."""
+        with self._lock:
+            self._quiet_until = max(self._quiet_until, self._clock() + seconds)
+
+    def held(self) -> float:
+        """For how many seconds nobody is to ask; 0 for none."""
+        return max(0.0, self._quiet_until - self._clock())
+
     def take(self, max_wait: float = float("inf")) -> float:
-        """Wait for a turn; 0 then. Or, without waiting or taking a turn, the seconds it would take if too many."""
+        """Wait for a turn; 0 then. Or the seconds it would take, if too many: then there is none.
+
+        Who had to wait hears of a ``hold`` that came meanwhile.
+        """
         with self._lock:
             now = self._clock()
             turn = max(now, self._full - (self._burst - 1) * self._interval, *self._window_turns())
@@ -93,6 +112,11 @@ class TokenBucket:
             self._granted.append(turn)
         if turn > now:
             self._sleep(turn - now)
+            left = self.held()
+            if left > max_wait:
+                return left
+            if left:
+                self._sleep(left)
         return 0.0
 
     def _window_turns(self) -> Iterator[float]:

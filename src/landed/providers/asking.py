@@ -114,15 +114,16 @@ class Asker:
         turns: TokenBucket | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """Take ``turns`` for writes from a bucket that everybody who uses this credential shares."""
+        """Take ``turns`` for writes from a bucket that everybody who uses this credential shares; it also tells all of
+        them when the host asks for quiet.
+        """
         self._host = host
         self._dialect = dialect
         self._exchange = exchange
-        self._turns = turns
+        self._turns = turns or TokenBucket.without_limit()
         self._sleep = sleep
         self._lock = Lock()
         self._closed: dict[str, DeliveryError] = {}
-        self._quiet_until = 0.0
 
     def ask(
         self,
@@ -176,7 +177,7 @@ class Asker:
         writes = str(task.repository) if task.verb != "GET" else ""
         with self._lock:
             closed = self._closed.get("") or self._closed.get(writes or "-")
-            wait = self._quiet_until - time.time()
+        wait = self._turns.held()
         if closed is not None:
             raise _repeated(closed, task)
         if wait <= 0:
@@ -200,8 +201,7 @@ class Asker:
     def _refuse(self, task: Task, answer: Answer) -> Refusal:
         asked = self._dialect.limited(answer, time.time())
         if asked is not None:
-            with self._lock:
-                self._quiet_until = max(self._quiet_until, time.time() + asked)
+            self._turns.hold(asked)
             return Refusal(self._used_up(task, asked), again=True, asked=asked)
         meaning = self._meaning(task, answer)
         said = excerpt(self._dialect.said(answer).encode(), tuple(secret.reveal() for secret in task.secrets))
@@ -230,9 +230,11 @@ class Asker:
         )
 
     def _take_turn(self, task: Task) -> None:
-        if task.verb == "GET" or self._turns is None:
+        if task.verb == "GET":
             return
         wait = self._turns.take(self._host.max_wait)
+        if wait and self._turns.held():
+            raise self._used_up(task, wait)
         if wait:
             allowed = " and ".join(f"{count} in {spoken(seconds)}" for count, seconds in self._host.writes)
             raise DeliveryError(

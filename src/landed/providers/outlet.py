@@ -40,16 +40,15 @@ class Turns:
     def __init__(self) -> None:
         self._buckets: dict[tuple[str, Secret, str], TokenBucket] = {}
 
-    def of(self, host: GitHost) -> TokenBucket | None:
-        """The bucket of ``host``; None where it has no limit. The slowest window sets the pace after the burst."""
-        if not host.writes:
-            return None
+    def of(self, host: GitHost) -> TokenBucket:
+        """The bucket of ``host``. The shortest window sets the pace after the burst."""
         from landed.http import TokenBucket
 
         key = host.api_url, host.token, host.app.id if host.app else ""
         if key not in self._buckets:
-            count, seconds = min(host.writes, key=lambda window: window[1])
-            self._buckets[key] = TokenBucket(min(self.BURST, count), count / seconds, host.writes)
+            count, seconds = min(host.writes, key=lambda window: window[1], default=(0, 0.0))
+            limited = TokenBucket(min(self.BURST, count), count / seconds, host.writes) if host.writes else None
+            self._buckets[key] = limited or TokenBucket.without_limit()
         return self._buckets[key]
 
 
@@ -89,7 +88,9 @@ class GitOutlet:
             return self._provider
 
     def lane(self, update: Update) -> str:
-        """The commit, where the host minds."""
+        """The commit, where the host minds; comments of one repository, for several commits may share one."""
+        if self.destination.takes == "comments":
+            return update.marks[0].line
         return update.marks[0].commit if self._lanes else ""
 
     def deliver(self, update: Update) -> str:
