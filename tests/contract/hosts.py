@@ -52,7 +52,9 @@ class Host(NamedTuple):
 HOSTS = {
     "azuredevops": Host("standins.azuredevops", "AzureDevOps", "acme/platform/_git/fleet", "acme"),
     "bitbucket": Host("standins.bitbucket", "Bitbucket"),
-    "bitbucketserver": Host("standins.bitbucketserver", "BitbucketServer", "projects/ACME/repos/fleet", "acme"),
+    "bitbucketserver": Host(
+        "standins.bitbucketserver", "BitbucketServer", "projects/ACME/repos/fleet", "acme", unknown_commit=False
+    ),
     "gitea": Host("standins.gitea", "Gitea"),
     "github": Host("standins.github", "GitHub"),
     "github-check-run": Host("standins.github_checks", "GitHubChecks"),

@@ -15,7 +15,7 @@ from standins.server import answer, lost
 from landed.errors import DeliveryError
 from landed.http import TokenBucket
 from landed.model import CommitStatus, GitHost, Repository, Secret, State
-from landed.providers.git import github
+from landed.providers.git.github import statuses as github
 from landed.providers.interface import Held
 
 if TYPE_CHECKING:
@@ -179,6 +179,7 @@ def test_a_limit_that_resets_late_is_not_waited_for(standin: GitHub, waits: list
         ({"Retry-After": "9"}, "You have exceeded a secondary rate limit.", 9),
         ({}, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.", 60),
         ({"Retry-After": "5"}, "Slow down", 5),
+        ({}, "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again.", 60),
     ],
 )
 def test_the_secondary_limit_is_recognised(
@@ -206,6 +207,73 @@ def test_headers_that_pygithub_stumbles_over_are_survived(standin: GitHub, name:
     connect(standin).deliver(status())
 
     assert len(standin.contexts("acme/fleet", COMMIT)) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "read_only"),
+    [
+        ("Resource not accessible by integration", True),
+        ("Resource not accessible by personal access token", True),
+        ("Must have push access to repository", True),
+        ("Repository was archived so is read-only.", False),
+        ("Resource protected by organization SAML enforcement.", False),
+        ("API rate limit exceeded for installation ID 1.", False),
+        ("You have exceeded a secondary rate limit. Please wait a few minutes before you try again.", False),
+        ("You have triggered an abuse detection mechanism.", False),
+    ],
+)
+def test_only_a_token_without_the_right_is_read_only(standin: GitHub, message: str, read_only: bool) -> None:
+    standin.faults += [limited({}, message)] * 9
+
+    error = failure(connect(standin))
+
+    assert error.read_only is read_only
+
+
+def test_an_archived_repository_is_not_written_to_again(standin: GitHub) -> None:
+    standin.faults.append(limited({}, "Repository was archived so is read-only."))
+    provider = connect(standin)
+
+    first, second = failure(provider), failure(provider)
+
+    assert "the repository github.com/acme/fleet is archived" in first.message
+    assert "is archived" in second.message
+    assert len(standin.asked) == 1
+
+
+def test_a_ref_that_is_not_there_is_an_unknown_commit(standin: GitHub) -> None:
+    standin.faults.append(limited({}, f"No ref found for: {COMMIT}", code=422))
+
+    assert "the commit is not in that repository" in failure(connect(standin)).message
+
+
+@pytest.mark.parametrize(
+    ("api_url", "asked"),
+    [
+        ("https://api.github.com", "https://api.github.com/repos/acme/fleet"),
+        ("https://api.octocorp.ghe.com", "https://api.octocorp.ghe.com/repos/acme/fleet"),
+        ("https://ghes.example.com/api/v3", "https://ghes.example.com/api/v3/repos/acme/fleet"),
+        ("https://ghes.example.com:8443/api/v3/", "https://ghes.example.com:8443/api/v3/repos/acme/fleet"),
+    ],
+)
+def test_every_kind_of_github_is_asked_at_its_address(
+    api_url: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is sent: what would be is taken where requests hands it to a connection."""
+    sent: list[str] = []
+
+    def send(adapter: object, request: Any, **_: object) -> Any:
+        sent.append(request.url)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", send)
+
+    (finding,) = github.connect(GitHost("github", "github.com", api_url, Secret(WRITER)), sleep=lambda _: None).examine(
+        [FLEET]
+    )
+
+    assert finding.level == "problem"
+    assert {url.replace(":443/", "/") for url in sent} == {asked}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Cut GitHub's OpenAPI description down to the operations that landed uses.
 
     npm pack @octokit/openapi && tar xzf octokit-openapi-*.tgz package/generated/api.github.com.json
-    python tests/standins/cut_openapi.py package/generated/api.github.com.json tests/data/github-openapi.json.gz
+    python tests/standins/cut_openapi.py package/generated/api.github.com.json tests/data/hosts/github-openapi.json.gz
 
 Nothing is changed: operations, and the components they refer to, are kept or left out whole. What we know beyond the
 description is added by the stand-in when it loads the file, see ``github.py``.
@@ -14,10 +14,26 @@ from pathlib import Path
 from typing import Any
 
 OPERATIONS = {
+    "/app": ("get",),
+    "/app/installations/{installation_id}/access_tokens": ("post",),
+    "/orgs/{org}/installation": ("get",),
     "/rate_limit": ("get",),
     "/repos/{owner}/{repo}": ("get",),
+    "/repos/{owner}/{repo}/check-runs": ("post",),
+    "/repos/{owner}/{repo}/check-runs/{check_run_id}": ("patch",),
+    "/repos/{owner}/{repo}/commits/{commit_sha}/pulls": ("get",),
+    "/repos/{owner}/{repo}/commits/{ref}/check-runs": ("get",),
     "/repos/{owner}/{repo}/commits/{ref}/statuses": ("get",),
+    "/repos/{owner}/{repo}/deployments": ("get", "post"),
+    "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses": ("get", "post"),
+    "/repos/{owner}/{repo}/dispatches": ("post",),
+    "/repos/{owner}/{repo}/issues/comments/{comment_id}": ("get", "patch", "delete"),
+    "/repos/{owner}/{repo}/issues/{issue_number}/comments": ("get", "post"),
+    "/repos/{owner}/{repo}/pulls/{pull_number}": ("get",),
     "/repos/{owner}/{repo}/statuses/{sha}": ("post",),
+    "/user": ("get",),
+    "/users/{username}": ("get",),
+    "/users/{username}/installation": ("get",),
 }
 
 

@@ -1,7 +1,8 @@
 """A GitHub that keeps commit statuses, and holds every request and every answer against GitHub's own description.
 
-The description is data (``tests/data/github-openapi.md`` says where from). It leaves some things open that the real
-server refuses; those are added here, each marked ``OURS``.
+The description is data (``github-openapi.md`` beside it says where from). It leaves some things open that the real
+server refuses; those are added here, each marked ``OURS``. What else a GitHub keeps is in files of its own, which add
+their ``routes`` to this one: ``github_checks.py``, ``github_deployments.py``, ``github_app.py``.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import copy
 import gzip
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 
 from openapi_core import OpenAPI
 from openapi_core.exceptions import OpenAPIError
@@ -22,13 +25,14 @@ from standins.server import Answer, Asked, StandIn
 if TYPE_CHECKING:
     import ssl
 
-DESCRIPTION = Path(__file__).parent.parent / "data" / "github-openapi.json.gz"
+DESCRIPTION = Path(__file__).parent.parent / "data" / "hosts" / "github-openapi.json.gz"
 STATUSES_LIMIT = 1000
 
 #: Tokens it knows. They look like GitHub's, so that what hides them is tested with the real forms.
 WRITER = "ghs_16C7e42F292c6912E7710c838347Ae178B4a"
 READER = "ghs_0000e42F292c6912E7710c838347Ae17READ"
 CLASSIC = "ghp_9999e42F292c6912E7710c838347Ae178CLA"
+PERSONAL = "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyzPERSONAL"
 NARROW = "ghp_1111e42F292c6912E7710c838347Ae178NAR"
 
 
@@ -46,12 +50,14 @@ TOKENS = {
     WRITER: Token(),
     READER: Token(writes=False),
     CLASSIC: Token(scopes="repo:status, gist", push=True),
+    PERSONAL: Token(push=True),
     NARROW: Token(writes=False, scopes="gist", push=True),
 }
 
 
 @cache
-def _vendor() -> Any:
+def vendor() -> Any:
+    """GitHub's description, as it is."""
     return json.loads(gzip.decompress(DESCRIPTION.read_bytes()))
 
 
@@ -62,7 +68,7 @@ _PLACE = "https://api.github.com"
 @cache
 def tightened() -> OpenAPI:
     """GitHub's description, also of its Enterprise Server, with what the real ones are known to refuse besides."""
-    description = copy.deepcopy(_vendor())
+    description = copy.deepcopy(vendor())
     description["servers"] = [{"url": f"{_PLACE}/api/v3"}, {"url": _PLACE}]
     write = description["paths"]["/repos/{owner}/{repo}/statuses/{sha}"]["post"]
     body = write["requestBody"]["content"]["application/json"]["schema"]
@@ -72,7 +78,51 @@ def tightened() -> OpenAPI:
     body["properties"]["target_url"]["pattern"] = "^https?://"  # OURS: "must use http(s) scheme"
     sha = next(parameter for parameter in write["parameters"] if parameter.get("name") == "sha")
     sha["schema"]["pattern"] = "^[0-9a-f]{40}$"  # OURS: a whole hash
+    # Said to be nullable, and null is not in the list. OURS: it is, as in GitHub's own examples.
+    description["components"]["schemas"]["check-run"]["properties"]["conclusion"]["enum"].append(None)
+    for path in ("/orgs/{org}/installation", "/users/{username}/installation"):  # OURS: said of repositories only
+        description["paths"][path]["get"]["responses"]["404"] = {"$ref": "#/components/responses/not_found"}
+    _tighten_checks(description["paths"])
+    _tighten_deployments(description["paths"])
     return OpenAPI.from_dict(description)
+
+
+def _body(operation: Any) -> Any:
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    schema["additionalProperties"] = False  # OURS: nothing misspelt
+    return schema["properties"]
+
+
+def _tighten_checks(paths: Any) -> None:
+    make = paths["/repos/{owner}/{repo}/check-runs"]["post"]
+    change = paths["/repos/{owner}/{repo}/check-runs/{check_run_id}"]["patch"]
+    for operation in (make, change):
+        body = _body(operation)
+        body["name"]["maxLength"] = body["external_id"]["maxLength"] = 255  # OURS
+        body["details_url"]["pattern"] = "^https?://"  # OURS
+        body["output"]["additionalProperties"] = False  # OURS
+        body["output"]["properties"]["title"] |= {"minLength": 1, "maxLength": 255}  # OURS
+        body["output"]["properties"]["summary"]["minLength"] = 1  # OURS
+        body["status"]["enum"] = ["queued", "in_progress", "completed"]  # OURS: the others are for Actions only
+    _body(make)["head_sha"]["pattern"] = "^[0-9a-f]{40}$"  # OURS: a whole hash
+    change["requestBody"]["content"]["application/json"]["schema"]["required"] = ["status"]  # OURS
+    # The description's own ``anyOf`` says what goes with a conclusion; it says so for changes only. OURS: for both.
+    schemas = [way["requestBody"]["content"]["application/json"]["schema"] for way in (make, change)]
+    schemas[0]["anyOf"] = copy.deepcopy(schemas[1]["anyOf"])
+
+
+def _tighten_deployments(paths: Any) -> None:
+    make = _body(paths["/repos/{owner}/{repo}/deployments"]["post"])
+    make["ref"]["pattern"] = "^[0-9a-f]{40}$"  # OURS: a whole hash
+    make["description"]["maxLength"] = 140  # OURS
+    make["environment"]["maxLength"] = 255  # OURS
+    tell = _body(paths["/repos/{owner}/{repo}/deployments/{deployment_id}/statuses"]["post"])
+    tell["description"]["maxLength"] = 140  # OURS: said in prose
+    tell["environment_url"]["pattern"] = tell["log_url"]["pattern"] = "^https?://"  # OURS
+
+
+#: What is done about a request: the groups of its path, and whose it is.
+Handler = Callable[[Asked, "Token", "re.Match[str]"], Answer]
 
 
 class GitHub:
@@ -94,6 +144,10 @@ class GitHub:
         self.tokens = dict(TOKENS)
         self.statuses: dict[tuple[str, str], list[dict[str, Any]]] = {}
         """(``owner/name``, commit) → what is stored, newest first."""
+        self.routes: list[tuple[str, str, Handler]] = []
+        """Method, path (a pattern) and what to do, of what this GitHub keeps beside statuses."""
+        self.admit: Callable[[str], Token | Answer | None] = self.tokens.get
+        """What the credential of a request may do; None where it is unknown."""
         self.violations: list[str] = []
         """Requests or answers that GitHub's description does not allow. Should stay empty."""
         self._count = 0
@@ -107,8 +161,8 @@ class GitHub:
 
     @property
     def writes(self) -> list[Asked]:
-        """The POSTs that arrived."""
-        return [asked for asked in self.asked if asked.method == "POST"]
+        """Everything but the GETs that arrived."""
+        return [asked for asked in self.asked if asked.method != "GET"]
 
     def contexts(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
         """Context → newest (state, description)."""
@@ -117,30 +171,36 @@ class GitHub:
 
     def store(self, repository: str, commit: str, **status: str) -> dict[str, Any]:
         """Put a status there, as if somebody had written it."""
-        self._count += 1
         base = f"{self.url}/repos/{repository}/statuses/{commit}"
-        entry: dict[str, Any] = copy.deepcopy(_vendor()["components"]["examples"]["status"]["value"])
-        entry |= {"url": base, "id": self._count, "description": None, "target_url": None, "context": "default"}
+        entry: dict[str, Any] = copy.deepcopy(vendor()["components"]["examples"]["status"]["value"])
+        entry |= {"url": base, "id": self.count(), "description": None, "target_url": None, "context": "default"}
         entry |= status
         self.statuses.setdefault((repository, commit), []).insert(0, entry)
         return entry
 
+    def count(self) -> int:
+        """The next id."""
+        self._count += 1
+        return self._count
+
     def _act(self, asked: Asked) -> Answer:
-        token = self.tokens.get(asked.headers.get("authorization", "").split(" ", 1)[-1])
+        token = self.admit(asked.headers.get("authorization", "").split(" ", 1)[-1])
+        if isinstance(token, Answer):
+            return token
         if token is None:
-            return _json(401, {"message": "Bad credentials", "documentation_url": "https://docs.github.com/rest"})
+            return json_answer(401, {"message": "Bad credentials", "documentation_url": "https://docs.github.com/rest"})
         request = MockRequest(_PLACE, asked.method, asked.path, args=asked.query, data=asked.body)
         try:
             tightened().validate_request(request)
         except OpenAPIError as error:
             self.violations.append(f"{asked.method} {asked.path}: {_why(error)}")
-            return _json(422, {"message": "Validation Failed", "errors": [{"message": _why(error)}]})
+            return json_answer(422, {"message": "Validation Failed", "errors": [{"message": _why(error)}]})
         answer = self._route(asked, token)
         self._check(request, answer)
         return answer
 
     def _check(self, request: MockRequest, answer: Answer) -> None:
-        if answer.status in (301, 422) or (answer.status >= 300 and request.method == "post"):
+        if answer.status in (301, 422) or (answer.status >= 300 and request.method != "get"):
             return  # documented in prose only
         try:
             tightened().validate_response(request, MockResponse(answer.body, answer.status, dict(answer.headers)))
@@ -150,44 +210,62 @@ class GitHub:
     def _route(self, asked: Asked, token: Token) -> Answer:
         path = asked.path.removeprefix("/api/v3")
         if path == "/rate_limit":
-            return _json(200, _vendor()["components"]["examples"]["rate-limit-overview"]["value"])
-        found = re.fullmatch(r"/repos/([^/]+/[^/]+)(?:/commits/([^/]+)/statuses|/statuses/([^/]+))?", path)
-        assert found, path
-        repository, listed, written = found.groups()
+            return json_answer(200, vendor()["components"]["examples"]["rate-limit-overview"]["value"])
+        repository = "/".join(path.split("/")[2:4]) if path.startswith("/repos/") else ""
         if repository in self.renamed:
             location = self.url + asked.path.replace(repository, self.renamed[repository])
-            return _json(301 if asked.method == "GET" else 307, {"message": "Moved"}, {"Location": location})
+            return json_answer(301 if asked.method == "GET" else 307, {"message": "Moved"}, {"Location": location})
         if repository in self.missing:
-            return _json(404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"})
+            return json_answer(404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"})
+        for method, pattern, handler in self.routes:
+            match = re.fullmatch(pattern, path)
+            if match and method == asked.method:
+                return handler(asked, token, match)
+        found = re.fullmatch(r"/repos/([^/]+/[^/]+)(?:/commits/([^/]+)/statuses|/statuses/([^/]+))?", path)
+        assert found, path
+        _, listed, written = found.groups()
         if (listed or written) in self.missing:
-            return _json(422, {"message": f"No commit found for SHA: {listed or written}"})
+            return self.no_commit(listed or written)
         if written:
             return self._write(repository, written, json.loads(asked.body), token)
         return self._list(asked, repository, listed) if listed else self._show(repository, token)
 
+    def no_commit(self, commit: str) -> Answer:
+        """What is said of a commit that is not there."""
+        return json_answer(422, {"message": f"No commit found for SHA: {commit}"})
+
+    def read_only(self, permission: str) -> Answer:
+        """What a token is told that may not write."""
+        text = "Resource not accessible by integration"
+        return json_answer(403, {"message": text}, {"X-Accepted-GitHub-Permissions": f"{permission}=write"})
+
     def _write(self, repository: str, commit: str, status: dict[str, str], token: Token) -> Answer:
         if not token.writes:
-            text = "Resource not accessible by integration"
-            return _json(403, {"message": text}, {"X-Accepted-GitHub-Permissions": "statuses=write"})
+            return self.read_only("statuses")
         context = status.get("context", "default")
         kept = [entry for entry in self.statuses.get((repository, commit), ()) if entry["context"] == context]
         if len(kept) >= STATUSES_LIMIT:
             text = "This SHA and context has reached the maximum number of statuses."
-            return _json(422, {"message": "Validation Failed", "errors": [{"code": "custom", "message": text}]})
-        return _json(201, self.store(repository, commit, **status))
+            return json_answer(422, {"message": "Validation Failed", "errors": [{"code": "custom", "message": text}]})
+        return json_answer(201, self.store(repository, commit, **status))
 
     def _list(self, asked: Asked, repository: str, commit: str) -> Answer:
+        return self.page(asked, self.statuses.get((repository, commit), []))
+
+    def page(self, asked: Asked, stored: list[dict[str, Any]], key: str = "") -> Answer:
+        """One page of what is stored, as a list or as the member ``key``."""
         size, page = int(asked.query.get("per_page", 30)), int(asked.query.get("page", 1))
-        stored = self.statuses.get((repository, commit), [])
         headers = {}
         if len(stored) > page * size:
-            here = f"{self.url}{asked.path}?per_page={size}"
-            last = -(-len(stored) // size)
-            headers["Link"] = f'<{here}&page={page + 1}>; rel="next", <{here}&page={last}>; rel="last"'
-        return _json(200, stored[(page - 1) * size : page * size], headers)
+            query = urlencode(asked.query | {"page": page + 1})
+            last = urlencode(asked.query | {"page": -(-len(stored) // size)})
+            here = f"{self.url}{asked.path}"
+            headers["Link"] = f'<{here}?{query}>; rel="next", <{here}?{last}>; rel="last"'
+        entries = stored[(page - 1) * size : page * size]
+        return json_answer(200, {"total_count": len(stored), key: entries} if key else entries, headers)
 
     def _show(self, repository: str, token: Token) -> Answer:
-        shown = copy.deepcopy(_vendor()["components"]["examples"]["full-repository-default-response"]["value"])
+        shown = copy.deepcopy(vendor()["components"]["examples"]["full-repository-default-response"]["value"])
         for inner in ("source", "parent", "template_repository", "permissions"):
             shown.pop(inner, None)  # the example does not follow its own schema in them
         owner, name = repository.split("/")
@@ -197,10 +275,11 @@ class GitHub:
         if token.push is not None:
             shown["permissions"] = {"admin": False, "push": token.push, "pull": True}
         headers = {"X-OAuth-Scopes": token.scopes} if token.scopes is not None else {}
-        return _json(200, shown, headers)
+        return json_answer(200, shown, headers)
 
 
-def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> Answer:
+def json_answer(status: int, value: Any, headers: dict[str, str] | None = None) -> Answer:
+    """An answer as GitHub gives it."""
     limits = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4987", "X-RateLimit-Reset": "1893456000"}
     kind = {"Content-Type": "application/json; charset=utf-8"}
     return Answer(status, json.dumps(value).encode(), {**kind, **limits, **(headers or {})})

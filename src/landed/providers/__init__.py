@@ -18,6 +18,7 @@ class GitType(Struct, frozen=True):
     """One thing that one kind of Git host can be told."""
 
     module: str
+    """Below ``providers.git``."""
     host: str
     """The kind of Git host: ``GitHost.type``."""
     takes: str
@@ -47,27 +48,30 @@ class ChatType(Struct, frozen=True):
 
 #: By Flux's ``Provider.spec.type`` where it has one; check runs and deployments are ours.
 GIT = {
-    "azuredevops": GitType("landed.providers.git.azuredevops", "azuredevops", "statuses", 1000, superseded=True),
-    "bitbucket": GitType("landed.providers.git.bitbucket", "bitbucket", "statuses", 255, 40, superseded=True),
-    "bitbucketserver": GitType(
-        "landed.providers.git.bitbucketserver", "bitbucketserver", "statuses", 255, superseded=True
-    ),
-    "gitea": GitType("landed.providers.git.gitea", "gitea", "statuses", 255, superseded=True),
-    "giteapullrequestcomment": GitType("landed.providers.git.gitea_comments", "gitea", "comments", 255),
-    "github": GitType("landed.providers.git.github", "github", "statuses", 140),
+    "azuredevops": GitType("azuredevops.statuses", "azuredevops", "statuses", 1000, superseded=True),
+    "bitbucket": GitType("bitbucket.statuses", "bitbucket", "statuses", 255, 40, superseded=True),
+    "bitbucketserver": GitType("bitbucketserver.statuses", "bitbucketserver", "statuses", 255, superseded=True),
+    # Newer Gitea counts a warning, its only word for it, as success of the whole commit: so it is not told.
+    "gitea": GitType("gitea.statuses", "gitea", "statuses", 255),
+    "giteapullrequestcomment": GitType("gitea.comments", "gitea", "comments", 255),
+    "github": GitType("github.statuses", "github", "statuses", 140),
     "github-check-run": GitType(
-        "landed.providers.git.github_checks", "github", "statuses", 255, superseded=True, progress=True, details=True
+        "github.checks", "github", "statuses", 255, superseded=True, progress=True, details=True
     ),
     "github-deployments": GitType(
-        "landed.providers.git.github_deployments", "github", "deployments", 140, superseded=True, retires=True, progress=True
+        "github.deployments",
+        "github",
+        "deployments",
+        140,
+        superseded=True,
+        retires=True,
+        progress=True,
     ),
-    "githubdispatch": GitType("landed.providers.git.github_dispatch", "github", "dispatches", 140),
-    "githubpullrequestcomment": GitType("landed.providers.git.github_comments", "github", "comments", 255),
-    "gitlab": GitType("landed.providers.git.gitlab", "gitlab", "statuses", 255, superseded=True, lanes=True),
-    "gitlab-deployments": GitType(
-        "landed.providers.git.gitlab_deployments", "gitlab", "deployments", 255, superseded=True, progress=True
-    ),
-    "gitlabmergerequestcomment": GitType("landed.providers.git.gitlab_comments", "gitlab", "comments", 255),
+    "githubdispatch": GitType("github.dispatch", "github", "dispatches", 140),
+    "githubpullrequestcomment": GitType("github.comments", "github", "comments", 255),
+    "gitlab": GitType("gitlab.statuses", "gitlab", "statuses", 255, superseded=True, lanes=True),
+    "gitlab-deployments": GitType("gitlab.deployments", "gitlab", "deployments", 255, superseded=True),
+    "gitlabmergerequestcomment": GitType("gitlab.comments", "gitlab", "comments", 255),
 }
 
 CHAT = {
@@ -79,7 +83,7 @@ CHAT = {
 # Not ``git`` and ``chat``: importing a package of that name would put it in the function's place.
 def git_module(type_: str) -> GitProviderModule:
     """The module of a Git host's type. Raises KeyError for a type that is not in ``GIT``."""
-    return cast("GitProviderModule", import_module(GIT[type_].module))
+    return cast("GitProviderModule", import_module(f"landed.providers.git.{GIT[type_].module}"))
 
 
 def chat_module(type_: str) -> ChatProviderModule:

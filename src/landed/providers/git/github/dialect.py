@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from landed.http import excerpt, retry_after, status_text
 from landed.providers.asking import Answer, Dialect, Meaning, Task
 
-WRONG_ADDRESS = "Check --github-api-url: it ends in /api/v3 on GitHub Enterprise Server."
+WRONG_ADDRESS = (
+    "Check --github-api-url: it ends in /api/v3 on GitHub Enterprise Server,"
+    " and begins with https://api.TENANT on GHE.com."
+)
 MAY_WRITE = (
     'In a workflow: `permissions: statuses: write`. Fine-grained token or App: "Commit statuses: read and write"'
     " on that repository. Classic token: scope `repo:status`."
+)
+
+
+class Right(Struct, frozen=True):
+    """What a token must be allowed to, as far as GitHub shows it without a write."""
+
+    permission: str
+    """As the API calls it: ``statuses``."""
+    what: str
+    """As a sentence has it: ``write commit statuses``."""
+    hint: str
+    """How each kind of token gets it."""
+    scopes: frozenset[str] = frozenset()
+    """Of classic tokens: any of these is enough."""
+    public_scopes: frozenset[str] = frozenset()
+    """Of classic tokens: any of these is enough, too, on a public repository."""
+
+
+STATUSES = Right(
+    "statuses",
+    "write commit statuses",
+    MAY_WRITE,
+    frozenset({"repo", "repo:status"}),
+    frozenset({"public_repo"}),
 )
 
 
@@ -37,7 +66,8 @@ def limited(answer: Answer, now: float) -> float | None:
     """
     headers = answer.headers
     used_up = headers.get("x-ratelimit-remaining") == "0"
-    named = "rate limit" in said(answer).lower() or "retry-after" in headers
+    words = said(answer).lower()
+    named = "rate limit" in words or "abuse detection" in words or "retry-after" in headers
     if answer.status != 429 and not (answer.status == 403 and (used_up or named)):
         return None
     asked = retry_after(headers.get("retry-after", ""), now)
@@ -49,22 +79,25 @@ def limited(answer: Answer, now: float) -> float | None:
 
 def _explain(task: Task, answer: Answer, may_write: str) -> Meaning:
     words = said(answer).lower()
-    if answer.status in (404, 422) and "no commit found" in words:
+    if answer.status in (404, 422) and ("no commit found" in words or "no ref found" in words):
         hint = "It was not pushed there, or removed by a force-push, or the Flux source's URL names another repository."
         return Meaning("the commit is not in that repository", hint)
     if answer.status == 422 and "maximum number of statuses" in words:
         what = "this commit has all the statuses GitHub allows"
         return Meaning(what, "GitHub takes 1000 for each commit and context.")
     if answer.status == 403:
-        return _forbidden(answer, words, may_write)
+        return _forbidden(task, answer, words, may_write)
     if answer.status == 404 and not words:
         return Meaning("there is no GitHub API at that address", WRONG_ADDRESS)
     if answer.status == 401:
         hint = "The token is wrong, expired or revoked, or made for another server."
         return Meaning("it does not accept the token", hint, closes="host")
     if answer.status == 404:
-        hint = "GITHUB_TOKEN sees the workflow's own repository only: for others give a token or an App's. " + may_write
-        return Meaning(f"the repository {task.repository} does not exist, or the token cannot see it", hint)
+        hint = (
+            "GITHUB_TOKEN sees the workflow's own repository only: for others give a token, or an App installed there. "
+        )
+        what = f"the repository {task.repository} does not exist, or the token cannot see it"
+        return Meaning(what, hint + may_write)
     if answer.status == 409:
         hint = "The update is sent by the next run."
         return Meaning("it is busy with another change, or the repository is empty", hint)
@@ -73,13 +106,16 @@ def _explain(task: Task, answer: Answer, may_write: str) -> Meaning:
     return Meaning(f"it answered {status_text(answer.status)}")
 
 
-def _forbidden(answer: Answer, words: str, may_write: str) -> Meaning:
+def _forbidden(task: Task, answer: Answer, words: str, may_write: str) -> Meaning:
     if "x-github-sso" in answer.headers or "saml" in words:
         return Meaning(
             "the organization asks for single sign-on", "Authorize the token for it in its settings on GitHub."
         )
     if "ip allow list" in words:
         return Meaning("this machine's address is not on the organization's IP allow list", "Run where it is allowed.")
+    if "archived" in words:
+        hint = "Unarchive it, or leave its Flux source out."
+        return Meaning(f"the repository {task.repository} is archived", hint, closes="repository")
     needs = excerpt(answer.headers.get("x-accepted-github-permissions", "").encode(), ())
     hint = may_write + (f" GitHub asks for: {needs}." if needs else "")
     return Meaning("the token may not do that", hint, read_only=True, closes="repository")

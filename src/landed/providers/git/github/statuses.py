@@ -12,8 +12,8 @@ from urllib.parse import quote
 from landed.http import TokenBucket
 from landed.model import CommitStatus, Finding, GitHost, Payload, Repository, State
 from landed.providers.asking import ARRIVED, Answer
-from landed.providers.git import github_examination
-from landed.providers.git.github_api import Api
+from landed.providers.git.github import examination
+from landed.providers.git.github.api import Api
 from landed.providers.interface import Held, wanted
 from landed.render import cut
 
@@ -79,4 +79,4 @@ class GitHub:
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it write statuses there? Writes nothing."""
-        return github_examination.examine(self._api, repositories)
+        return examination.examine(self._api, repositories)

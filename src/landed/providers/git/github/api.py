@@ -8,20 +8,27 @@ harms here: its throttle (a second per write), its retries (POST included, no li
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
 from github import Auth, Github, GithubException
 from urllib3.exceptions import HTTPError
 
+from landed import repositories
 from landed.errors import ConfigurationError, DeliveryError
 from landed.http import USER_AGENT, TokenBucket, Trouble, diagnose, host_of, silence, trusted
-from landed.model import GitHost, Repository
-from landed.providers.asking import Answer, Asker, Task
-from landed.providers.git.github_dialect import MAY_WRITE, WRONG_ADDRESS, dialect
+from landed.model import GitHost, Repository, Secret
+from landed.providers.asking import Answer, Asker, Dialect, Task
+from landed.providers.git.github.app import Installation, signer, speech
+from landed.providers.git.github.dialect import MAY_WRITE, WRONG_ADDRESS, dialect
+from landed.redact import hider
+
+if TYPE_CHECKING:
+    from github.Requester import Requester
 
 API_VERSION = "2022-11-28"
 #: Seconds to make a connection, and between bytes. PyGithub takes whole ones.
@@ -38,27 +45,51 @@ class Api:
         host: GitHost,
         *,
         may_write: str = MAY_WRITE,
+        tongue: Dialect | None = None,
         timeout: int = TIMEOUT,
         turns: TokenBucket | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         """Make no request yet; ``may_write`` is what an error says of the right that is missing.
 
-        Raises ConfigurationError where token or address cannot be used.
+        ``tongue`` is given where answers mean more than GitHub's usual dialect knows.
+        Raises ConfigurationError where token, App or address cannot be used.
         """
         self.who = f"GitHub ({host.host})"
         self.host = host
-        self._requester = _client(host, timeout).requester
-        self.asker = Asker(host, dialect(may_write), self._exchange, turns=turns, sleep=sleep)
+        self.installation: Installation | None = None
+        client = _client(host, timeout).requester
+        if host.app is not None:
+            app = Asker(host, speech(), _Wire(client, signer(host.app)), sleep=sleep)
+            self.installation = Installation(host.app, self.who, app)
+        self._exchange = _Wire(client, self._credential)
+        self.asker = Asker(host, tongue or dialect(may_write), self._exchange, turns=turns, sleep=sleep)
 
     def task(self, verb: str, without: str, repository: Repository | None = None) -> Task:
         """What is to be done, as an error speaks of it."""
-        return Task(verb, without, repository, self.who, (self.host.token,))
+        secrets = (self.host.token, self.host.app.private_key) if self.host.app else (self.host.token,)
+        return Task(verb, without, repository, self.who, secrets)
+
+    def ask_if_there(
+        self,
+        task: Task,
+        url: str,
+        body: Mapping[str, Any] | None = None,
+        arrived: Callable[[], Answer | None] | None = None,
+    ) -> Answer | None:
+        """As ``asker.ask``, but None where GitHub knows nothing at that place."""
+        self._exchange.last.status = 0
+        try:
+            return self.asker.ask(task, url, body, arrived)
+        except DeliveryError:
+            if self._exchange.last.status == 404:
+                return None
+            raise
 
     def path(self, repository: Repository) -> str:
         """``/repos/acme/fleet``. Raises DeliveryError for what is no repository of GitHub's."""
-        parts = repository.path.split("/")
-        if len(parts) != 2 or not all(part.strip(".") for part in parts):
+        parts = repositories.parts(self.host, repository)
+        if len(parts) != 2:
             raise DeliveryError(
                 f"{repository} is not a GitHub repository: its path is not owner/name.",
                 "Check the URL of the Flux source, or which Git host it is on.",
@@ -70,7 +101,7 @@ class Api:
         for _ in range(PAGES):
             answer = self.asker.ask(task, url)
             value = answer.value
-            page = value.get(key) if key and isinstance(value, dict) else value
+            page = value if not key else value.get(key) if isinstance(value, dict) else None
             if not isinstance(page, list):
                 raise self.asker.nonsense(task, answer)
             yield from (entry for entry in page if isinstance(entry, dict))
@@ -79,20 +110,45 @@ class Api:
                 return
         raise DeliveryError(f"{task.who}: {task.without}: there are more than {PAGES * 100} of them.")
 
-    def _exchange(self, verb: str, url: str, body: Mapping[str, Any] | None) -> Answer | Trouble:
+    def _credential(self) -> Auth.Auth:
+        return Auth.Token(self.installation.token() if self.installation else self.host.token.reveal().strip())
+
+
+class _Wire:
+    """One request, one answer, with the credential of the moment. Safe to use from several threads."""
+
+    def __init__(self, client: Requester, credential: Callable[[], Auth.Auth]) -> None:
+        self._client = client
+        self._credential = credential
+        self.last = threading.local()
+        """``status``: of the last answer that this thread got."""
+
+    def __call__(self, verb: str, url: str, body: Mapping[str, Any] | None) -> Answer | Trouble:
+        self.last.status = 0
+        client, token = self._with_credential()
         try:
-            status, headers, text = self._requester.requestJson(
+            status, headers, text = client.requestJson(
                 verb, url, headers={"Accept": "application/vnd.github+json"}, input=dict(body) if body else None
             )
         except (requests.RequestException, HTTPError, GithubException, OSError, ValueError, AssertionError) as error:
             return diagnose(error)
         except RuntimeError:  # PyGithub's word for a permanent redirect to another host
             return Trouble("it redirects to another place", WRONG_ADDRESS, passing=False)
-        return Answer(status, headers, text)
+        self.last.status = status
+        # A token that came later than the task is none of the secrets that the task knows.
+        return Answer(status, headers, text if status < 300 else hider((Secret(token),))(text))
+
+    def _with_credential(self) -> tuple[Requester, str]:
+        """A client that speaks with the token of the moment, kept as long as that is the same."""
+        auth, client = self._credential(), self._client
+        token = auth.token
+        if client.auth is None or client.auth.token != token:
+            client = self._client = client.withAuth(auth)
+        return client, token
 
 
 def _client(host: GitHost, timeout: int) -> Github:
-    if not host.token.reveal().strip():
+    if host.app is None and not host.token.reveal().strip():
         raise ConfigurationError("The GitHub token is empty.", "Give one with --github-token.")
     if not host.api_url.startswith(("https://", "http://")) or not host_of(host.api_url):
         raise ConfigurationError(
@@ -100,7 +156,6 @@ def _client(host: GitHost, timeout: int) -> Github:
             "Give one like https://ghes.example.com/api/v3 with --github-api-url.",
         )
     client = Github(
-        auth=Auth.Token(host.token.reveal().strip()),
         base_url=host.api_url.rstrip("/"),
         lazy=True,
         retry=0,

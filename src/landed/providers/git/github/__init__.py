@@ -1,0 +1,1 @@
+"""github.com, GHE.com and GitHub Enterprise Server."""

@@ -1,0 +1,1 @@
+"""gitlab.com and GitLab on one's own servers."""
