@@ -21,22 +21,18 @@ HINT = (
     "(event.involvedObject.kind + '/' + event.involvedObject.namespace + '/' + event.involvedObject.name).lowerAscii()"
 )
 
-_SAMPLE = Event(
-    InvolvedObject("Kustomization", "apps", "web", "7d0cdc51-ddcf-4743-b223-83ca5c699632", "v1", "1"),
-    "info",
-    "2026-01-01T00:00:00Z",
-    "Reconciliation finished",
-    "ReconciliationSucceeded",
-    {"revision": "main@sha1:0000000000000000000000000000000000000000"},
-    "kustomize-controller",
-)
+_PLACE = Destination("git.example.com", "statuses", "git.example.com")
 
 
-def compiled(text: str, option: str = "--commit-status-expr") -> Callable[[Event, Destination], str]:
-    """Compile an expression: event and Git host → the commit status's name.
+def compiled(
+    text: str, option: str = "--commit-status-expr", *, several: bool = False
+) -> Callable[[Event, Destination], str]:
+    """Compile an expression: event and Git host → the commit status's name. ``several`` says that there are several
+    clusters, whose names must differ.
 
     What is made raises ValueError, with a sentence, where the expression gives no name for an event: a key that is not
-    there, or empty text. Raises ConfigurationError for an expression that does not compile or gives no text.
+    there, or empty text. Raises ConfigurationError for an expression that does not compile, gives no text, or gives one
+    name to several clusters.
     """
     if len(text) > LONGEST:
         raise ConfigurationError(f"{option} is longer than {LONGEST} characters.", HINT)
@@ -53,14 +49,16 @@ def compiled(text: str, option: str = "--commit-status-expr") -> Callable[[Event
             raise ValueError(f"{option} gives empty text")
         return found
 
-    kind, value = evaluate(_scope(_SAMPLE, Destination("git.example.com", "statuses")))
-    if kind not in ("STRING", "ERROR"):
-        raise ConfigurationError(f"{option} gives {kind.lower()}, not text.", HINT)
+    (kind, one), (_, other) = (evaluate(_scope(_sample(cluster), _PLACE)) for cluster in ("one", "other"))
+    if several and kind == "STRING" and one == other:
+        raise ConfigurationError(
+            f"{option} gives several clusters one name.", "Add the cluster's to it: event.metadata.cluster"
+        )
     return name
 
 
 def _evaluator(text: str, option: str) -> Callable[[Mapping[str, Any]], tuple[str, Any]]:
-    """Scope → (type, value) of the expression; the type is ``STRING``, ``ERROR`` …"""
+    """Make what gives, for a scope, the type (``STRING``, ``ERROR`` …) and the value of the expression."""
     try:
         from cel_expr_python import cel
         from cel_expr_python.ext import ext_optional, ext_strings
@@ -76,6 +74,9 @@ def _evaluator(text: str, option: str) -> Callable[[Mapping[str, Any]], tuple[st
         expression = environment.compile(text)
     except (RuntimeError, ValueError) as error:
         raise ConfigurationError(f"{option} does not compile: {_line(error)}.", HINT) from None
+    promised = str(expression.return_type())
+    if promised not in ("STRING", "DYN"):
+        raise ConfigurationError(f"{option} gives {promised.lower()}, not text.", HINT)
 
     def evaluate(scope: Mapping[str, Any]) -> tuple[str, Any]:
         try:
@@ -87,9 +88,21 @@ def _evaluator(text: str, option: str) -> Callable[[Mapping[str, Any]], tuple[st
     return evaluate
 
 
+def _sample(cluster: str) -> Event:
+    return Event(
+        InvolvedObject("Kustomization", "apps", "web", "7d0cdc51-ddcf-4743-b223-83ca5c699632", "v1", "1"),
+        "info",
+        "2026-01-01T00:00:00Z",
+        "Reconciliation finished",
+        "ReconciliationSucceeded",
+        {"cluster": cluster, "revision": "main@sha1:0000000000000000000000000000000000000000"},
+        "kustomize-controller",
+    )
+
+
 def _scope(event: Event, to: Destination) -> dict[str, Any]:
-    """The three variables as the objects that Flux has in them. Without manifests, a Provider and an Alert stand for the
-    Git host, named after it.
+    """The three variables as the objects that Flux has in them. Without manifests, a Provider and an Alert stand for
+    the Git host, named after it.
     """
     from msgspec import to_builtins
 

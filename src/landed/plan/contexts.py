@@ -10,7 +10,7 @@ from msgspec import structs
 from landed import render
 from landed.model import CommitStatus, Destination, Mark, Observation, Outcome, State, Update
 from landed.plan.news import News, begun
-from landed.plan.wording import Wording, filled
+from landed.plan.wording import Expression, Wording, filled
 from landed.revision import short
 from landed.told import Entry
 
@@ -33,7 +33,7 @@ class Contexts:
             return
         groups: dict[str, list[Observation]] = {}
         for observation in self._outcome.observations:
-            groups.setdefault(self._evaluated(observation), []).append(observation)
+            groups.setdefault(self._evaluated(self._wording.expression, observation), []).append(observation)
         for context, observations in groups.items():
             if len(observations) == 1 or not context:
                 yield from ((context, observation) for observation in observations)
@@ -46,17 +46,22 @@ class Contexts:
             return
         for observation in self._outcome.observations:
             try:
-                self._wording.expression(render.event(self._outcome.cluster, observation), self._to)
+                self._named(self._wording.expression, observation)
             except ValueError as error:
                 yield f"{self._outcome.cluster}: {observation.about} gets no commit status of its own: {error}"
 
-    def _evaluated(self, observation: Observation) -> str:
-        assert self._wording.expression is not None  # noqa: S101 — asked before
+    def _evaluated(self, expression: Expression, observation: Observation) -> str:
         try:
-            context = self._wording.expression(render.event(self._outcome.cluster, observation), self._to)
+            return self._named(expression, observation)
         except ValueError:
             return ""
-        return shorten(context, self._to.context_limit)
+
+    def _named(self, expression: Expression, observation: Observation) -> str:
+        context = expression(render.event(self._outcome.cluster, observation), self._to)
+        context = shorten(context, self._to.context_limit)
+        if context == self.whole():
+            raise ValueError(f"{context} is what the status of the whole commit is called")
+        return context
 
     def of(self, observation: Observation) -> str:
         """The context of one object, by the template."""
