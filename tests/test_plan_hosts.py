@@ -389,6 +389,17 @@ def test_the_request_comes_from_the_annotation() -> None:
     assert [p.request for p in Run(COMMENTS).see(marked, git(MAIN_B)) if p.commit == B] == ["42"]
 
 
+def test_a_comment_on_a_commit_that_flux_left_says_so() -> None:
+    run = Run(COMMENTS)
+    run.handle = "5:77"
+    run.see(TRYING_B, git(MAIN_B))
+
+    (left,) = [p for p in run.see(k(), git(MAIN_C)) if p.commit == B]
+
+    assert (left.rows, left.left, left.handle) == ((), ("prod",), "5:77")
+    assert not run.see(k(), git(MAIN_C))
+
+
 @pytest.mark.parametrize("interval", [AGAIN_B, structs.replace(ON_B, generation=2)])
 def test_an_interval_changes_no_comment(interval: Any) -> None:
     run = Run(COMMENTS)

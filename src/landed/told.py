@@ -70,9 +70,8 @@ class Told(Struct):
         entries = self.destinations.get(destination, {}).get(line)
         return entries[-1] if entries else None
 
-    def observe(self, line: str, commit: str, fingerprint: str) -> bool:
-        """Remember the last result of an object. True if it is not what was remembered."""
-        result = f"{commit} {fingerprint}"
+    def observe(self, line: str, result: str) -> bool:
+        """Remember the last result of an object, its commit and fingerprint. True if it is not what was remembered."""
         if self.observed.get(line) == result:
             return False
         self.observed[line] = result

@@ -18,8 +18,6 @@ from msgspec import Struct
 
 from landed.model import Destination, Held, Look, Mark, Repository, Update
 from landed.plan.channels import digests, dispatches, events
-from landed.plan.comments import comments
-from landed.plan.deployments import deployments
 from landed.plan.news import News, View, observe
 from landed.plan.readback import recall, unsure
 from landed.plan.statuses import Shown, statuses
@@ -72,9 +70,13 @@ def _news(
 ) -> Iterable[News]:
     if to.takes == "statuses":
         return statuses(views, told, to, wording, shown)
-    if to.takes == "deployments":
+    if to.takes == "deployments":  # imported late, as few runs tell them
+        from landed.plan.deployments import deployments
+
         return deployments(views, told, to, wording)
     if to.takes == "comments":
+        from landed.plan.comments import comments
+
         return comments(views, told, to, wording)
     if to.takes == "dispatches":
         return dispatches(views, told, to)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from zlib import crc32
 
 from landed import render
@@ -29,8 +29,36 @@ def comments(views: Iterable[View], told: Told, to: Destination, wording: Wordin
         for outcome in view.look.outcomes:
             if outcome.repository.host == to.host and not outcome.past:
                 together[outcome.repository, outcome.commit].append((view, outcome))
-    for (repository, commit), outcomes in together.items():
+    for (repository, commit), outcomes in sorted(together.items(), key=lambda item: _is_newest(item[1])):
         yield from _comment(repository, commit, outcomes, told, to, wording)
+    if told.knows(to.name):
+        yield from _left(together, told, to)
+
+
+def _is_newest(outcomes: _Together) -> bool:
+    """One request may have brought several commits: what its comment says last is the newest."""
+    return any(o.newest for _, outcome in outcomes for o in outcome.observations)
+
+
+def _left(together: Mapping[tuple[Repository, str], _Together], told: Told, to: Destination) -> Iterator[News]:
+    """Comments that wait for ever: nobody speaks of their commit any more, and everybody has come to another one."""
+    by_repository: dict[Repository, dict[str, View]] = defaultdict(dict)
+    for (repository, _), outcomes in together.items():
+        by_repository[repository] |= {view.look.cluster: view for view, _ in outcomes}
+    for repository, views in by_repository.items():
+        if not all(view.heads(repository) for view in views.values()):
+            continue
+        line = _line(repository, views)
+        current = tuple(sorted({c for view in views.values() for c in view.commits_in(repository)}))
+        for entry in told.destinations.get(to.name, {}).get(line, ()):
+            if entry.state == State.PENDING and entry.commit not in current and entry.handle:
+                mark = Mark(line, entry.commit, State.SUPERSEDED, current)
+                comment = Comment(repository, entry.commit, (), handle=entry.handle, left=tuple(sorted(views)))
+                yield News(Update(to.name, (mark,), comment), rank=0)
+
+
+def _line(repository: Repository, clusters: Iterable[str]) -> str:
+    return f"{repository.path} {' '.join(sorted(set(clusters)))}"
 
 
 def _comment(
@@ -39,7 +67,7 @@ def _comment(
     said = sorted(_rows(outcomes, wording, to))
     if not said:
         return
-    line = f"{repository.path} {' '.join(sorted({view.look.cluster for view, _ in outcomes}))}"
+    line = _line(repository, (view.look.cluster for view, _ in outcomes))
     print_ = f"{_state(row for row, _ in said)} {crc32(chr(10).join(p for _, p in said).encode()):08x}"
     entry = told.entry(to.name, line, commit)
     if entry is not None and entry.fingerprint == print_:  # edited in place: any change is worth a write

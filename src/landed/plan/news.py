@@ -31,7 +31,7 @@ class View:
         self.look = look
         self._told = told
         self._by_object: dict[ObjectRef, set[str]] | None = None
-        self._arrived: dict[Repository, bool] | None = None
+        self._heads: dict[Repository, tuple[str, ...]] | None = None
 
     def commits_of(self, about: ObjectRef) -> tuple[str, ...]:
         """The commits that one object speaks of now."""
@@ -46,19 +46,23 @@ class View:
         outcomes = (o for o in self.look.outcomes if o.repository == repository and not o.past)
         return tuple(sorted(o.commit for o in outcomes))
 
-    def up_to_date(self, repository: Repository) -> bool:
-        """Whether everything that comes from ``repository`` speaks of what its source holds now.
-
-        If not, a source may have lost its artifact for a moment, and what nobody speaks of may yet come back.
+    def heads(self, repository: Repository) -> tuple[str, ...]:
+        """What the sources of ``repository`` hold now, if everything that comes from it speaks of that; else nothing:
+        a source may have lost its artifact for a moment, and what nobody speaks of may yet come back.
         """
-        if self._arrived is None:
-            newest: dict[tuple[Repository, ObjectRef], bool] = defaultdict(bool)
-            for outcome, observation in self._present():
-                newest[outcome.repository, observation.about] |= observation.newest
-            self._arrived = {}
-            for (place, _), knows in newest.items():
-                self._arrived[place] = self._arrived.get(place, True) and knows
-        return self._arrived.get(repository, False)
+        if self._heads is None:
+            self._heads = self._found_heads()
+        return self._heads.get(repository, ())
+
+    def _found_heads(self) -> dict[Repository, tuple[str, ...]]:
+        held: dict[Repository, set[str]] = defaultdict(set)
+        arrived: dict[tuple[Repository, ObjectRef], bool] = defaultdict(bool)
+        for outcome, observation in self._present():
+            arrived[outcome.repository, observation.about] |= observation.newest
+            if observation.newest:
+                held[outcome.repository].add(outcome.commit)
+        behind = {repository for (repository, _), newest in arrived.items() if not newest}
+        return {repository: tuple(sorted(commits)) for repository, commits in held.items() if repository not in behind}
 
     def standing(self, outcome: Outcome) -> Outcome:
         """``outcome`` with the states that hold: a result outlasts pending of the same commit."""
@@ -96,10 +100,12 @@ def observe(looks: Iterable[Look], told: Told) -> bool:
     new = False
     for look in looks:
         for outcome in look.outcomes:
-            for observation in outcome.observations:
-                if observation.state in RESULTS and not observation.past:
-                    line = line_of(look.cluster, observation.about)
-                    new |= told.observe(line, outcome.commit, fingerprint(observation))
+            live = f"{outcome.commit} {State.SUCCESS}"
+            for o in outcome.observations:  # of thousands, nearly all are live and known to be
+                if o.state in RESULTS and not o.past:
+                    result = live if o.state is State.SUCCESS else f"{outcome.commit} {fingerprint(o)}"
+                    about = o.about
+                    new |= told.observe(f"{look.cluster} {about.kind}/{about.namespace}/{about.name}", result)
     return new
 
 

@@ -135,9 +135,10 @@ def _superseded(here: Sequence[tuple[View, Outcome]], told: Told, to: Destinatio
             if context and observation.newest:
                 current = view.commits_of(observation.about)
                 yield from _left(waiting, contexts, context, current, observation.revision or outcome.commit)
-        if outcome.whole and view.up_to_date(outcome.repository):
+        heads = view.heads(outcome.repository)
+        if outcome.whole and outcome.commit in heads:
             current = view.commits_in(outcome.repository)
-            by = outcome.commit if len(current) == 1 else ""
+            by = next((o.revision for o in outcome.observations if o.revision), "") if len(heads) == 1 else ""
             yield from _left(waiting, contexts, contexts.whole(), current, by)
 
 
