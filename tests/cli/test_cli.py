@@ -27,7 +27,11 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in (
         "KUBECONFIG",
         "GITHUB_ACTIONS",
+        "GITEA_ACTIONS",
+        "FORGEJO_ACTIONS",
         "GITLAB_CI",
+        "CI_JOB_TOKEN",
+        "TF_BUILD",
         "GITHUB_API_URL",
         "GITHUB_SERVER_URL",
         "KUBERNETES_SERVICE_HOST",
@@ -125,14 +129,24 @@ def test_a_dry_run_sends_nothing(
 def test_a_git_host_that_is_down_is_told_apart_from_a_failed_rollout(
     seen: Path, github: GitHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    github.faults += [answer(403, body='{"message": "Resource not accessible by integration"}')] * 20
+    github.faults += [answer(401, body='{"message": "Bad credentials"}')] * 20
     assert report(seen, github) == 6
     said = capsys.readouterr().err
-    assert "statuses: write" in said
+    assert "does not accept the token" in said
     assert GOOD not in said
     assert "Traceback" not in said
     github.faults.clear()
     assert report(seen, github, "--fail-on", "failure") == 1
+
+
+def test_a_token_that_may_only_read_fails_a_strict_run_alone(
+    seen: Path, github: GitHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    github.faults += [answer(403, body='{"message": "Resource not accessible by integration"}')] * 40
+    assert report(seen, github) == 0
+    assert "statuses: write" in capsys.readouterr().err
+    assert report(seen, github, "--strict") == 6
+    assert "statuses: write" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("format_", ["lines", "table", "json", "markdown"])
@@ -218,6 +232,29 @@ def test_doctor_says_which_commits_get_no_status(seen: Path, capsys: pytest.Capt
     assert "no token for github.com" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("github.com", "Set --github-token."),
+        ("gitlab.com", "Set --gitlab-token."),
+        ("codeberg.org", "Set --gitea-token, and declare it with --git-host codeberg.org=gitea."),
+        ("gitlab.example.com", "Set --gitlab-token, and declare it with --git-host gitlab.example.com=gitlab."),
+        ("git.example.com", "--git-host git.example.com=TYPE and --git-token git.example.com=TOKEN"),
+    ],
+)
+def test_doctor_says_how_a_host_is_served(
+    host: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cluster.json"
+    source = git_repository(revision=MAIN_B)
+    source["spec"]["url"] = f"https://{host}/example/fleet"
+    path.write_text(json.dumps(listing("List", [live(), source])))
+    assert enter(["doctor", "--from-file", str(path), "-o", "json"]) == 0
+    found = [finding for finding in json.loads(capsys.readouterr().out)["findings"] if finding["subject"] == host]
+    assert [finding["level"] for finding in found] == ["warning"]
+    assert hint in found[0]["hint"]
+
+
 # ── what is refused, and how ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -248,6 +285,55 @@ def test_doctor_says_which_commits_get_no_status(seen: Path, capsys: pytest.Capt
         ),
         pytest.param(
             ["report", "--from-file", "cluster.json", "--ledger", "s4://x"], "unknown scheme", id="unknown-ledger"
+        ),
+        pytest.param(
+            ["report", "--from-file", "cluster.json", "--git-host", "git.example.com=svn"],
+            "Known types: ",
+            id="unknown-type-of-git-host",
+        ),
+        pytest.param(
+            ["report", "--from-file", "cluster.json", "--gitea-token", "t0ken"], "which host", id="token-without-host"
+        ),
+        pytest.param(
+            ["report", "--from-file", "cluster.json", "--git-token", "t0ken"], "HOST=TOKEN", id="no-token-of-a-host"
+        ),
+        pytest.param(
+            ["report", "--from-file", "cluster.json", "--github-app-id", "12"],
+            "--github-app-private-key",
+            id="half-an-app",
+        ),
+        pytest.param(
+            ["report", "--from-file", "cluster.json", "--github-as", "check-run"],
+            "no GitHub",
+            id="check-runs-for-nobody",
+        ),
+        pytest.param(
+            ["report", "--from-file", "cluster.json", "--github-dispatch"], "no GitHub", id="dispatches-for-nobody"
+        ),
+        pytest.param(
+            ["report", "--from-file", "cluster.json", "--rate-limit", "github.com=80"],
+            "no such Git host",
+            id="limit-for-nobody",
+        ),
+        pytest.param(["report", "--max-contexts", "0"], "0 is not in the range", id="no-contexts"),
+        pytest.param(["report", "--max-wait", "3601"], "3601.0 is not in the range", id="too-long-a-wait"),
+        pytest.param(
+            [
+                "report",
+                "--from-file",
+                "cluster.json",
+                "--commit-status-expr",
+                "1",
+                "--status-context",
+                "x/{namespace}/{name}",
+            ],
+            "contradict",
+            id="two-ways-to-name",
+        ),
+        pytest.param(
+            ["report", "--from-file", "cluster.json", "--commit-status-expr", "event."],
+            "--commit-status-expr",
+            id="bad-cel",
         ),
         pytest.param(["report"], "no kubeconfig", id="no-kubeconfig"),
         pytest.param(["report", "--cluster-name", "\udcff"], "not UTF-8", id="not-utf-8"),
@@ -293,9 +379,14 @@ def test_options_come_from_the_environment(
 def test_secrets_are_in_no_help_and_in_no_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("LANDED_GITHUB_TOKEN", "s3cr3t-token")
+    from landed.cli.report import command
+
+    for parameter in command.params:
+        if parameter.type.name == "secret" and parameter.name != "kubeconfig":
+            monkeypatch.setenv(f"LANDED_{(parameter.name or '').upper()}", "s3cr3t-token")
     assert enter(["report", "--help"]) == 0
     assert enter(["report", "--from-file", "nowhere"]) == 2
+    assert enter(["doctor", "--from-file", "nowhere"]) == 5
     said = capsys.readouterr()
     assert "s3cr3t" not in said.out + said.err
 

@@ -9,26 +9,27 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from landed import providers
-from landed.cli.options import Options
+from landed.cli.githosts import hosts, remarks, tokens, told
+from landed.cli.options import STATUS_CONTEXT, Options
 from landed.config.channels import channels
-from landed.config.hosts import git_hosts
+from landed.config.credentials import hidden, hidden_key, hidden_of_hosts
 from landed.config.surroundings import run_url
 from landed.delivery import Parts
 from landed.errors import ConfigurationError
 from landed.kube import connect, contexts
 from landed.ledger import ledger
-from landed.model import Channel, Cluster, GitHost, Repository, Secret
+from landed.model import Channel, Cluster, Repository, Secret
 from landed.plan import Wording
 from landed.providers.outlet import ChannelOutlet, GitOutlet, Outlet, Turns
 from landed.reports.console import Console
-from landed.revision import repository
+from landed.repositories import Repositories
 from landed.run import Line, Reader
 from landed.selection import Selection, parse_label_selector
 
 if TYPE_CHECKING:
     from landed.http import Http
     from landed.kube.client import Client
+    from landed.plan.wording import Expression
 
 #: What a cluster is called that comes from a file.
 UNNAMED = "cluster"
@@ -36,12 +37,10 @@ UNNAMED = "cluster"
 
 def secrets(o: Options) -> tuple[Secret, ...]:
     """Everything that must never be printed."""
-    return tuple(s for s in (o.github_token, o.slack_webhook, o.generic_webhook) if s)
-
-
-def hosts(o: Options) -> tuple[GitHost, ...]:
-    """The Git hosts there is a token for."""
-    return git_hosts(o.github_token, o.github_api_url, o.git_host, os.environ, tuple(providers.GIT))
+    own = Secret(os.environ.get("CI_JOB_TOKEN", ""))
+    webhooks = (secret for secret in (o.slack_webhook, o.generic_webhook) if secret)
+    known = hidden(*tokens(o).values(), own)
+    return (*known, *hidden_of_hosts(o.git_token), *hidden_key(o.github_app_private_key), *webhooks)
 
 
 def webhooks(o: Options) -> tuple[Channel, ...]:
@@ -53,7 +52,7 @@ def outlets(o: Options) -> Mapping[str, Outlet]:
     """Every destination by its name."""
     door = cache(_door)  # opened at the first use, and shared from then on
     turns = Turns()
-    found: list[Outlet] = [GitOutlet(host, host.type, turns) for host in hosts(o)]
+    found: list[Outlet] = [GitOutlet(host, type_, turns) for host in hosts(o) for type_ in told(o, host)]
     found += [ChannelOutlet(channel, door) for channel in webhooks(o)]
     return {outlet.destination.name: outlet for outlet in found}
 
@@ -67,6 +66,10 @@ def _door() -> Http:
 def wording(o: Options) -> Wording:
     """How statuses are named. Raises ConfigurationError where two statuses would get one name."""
     context, whole = o.status_context, o.status_context_commit
+    if o.commit_status_expr and context != STATUS_CONTEXT:
+        raise ConfigurationError(
+            "--commit-status-expr and --status-context contradict each other.", "Give one of them."
+        )
     for option, template, needed in (
         ("--status-context", context, ("{namespace}", "{name}")),
         ("--status-context-commit", whole, ()),
@@ -79,7 +82,24 @@ def wording(o: Options) -> Wording:
             )
     if context == whole:
         raise ConfigurationError("--status-context and --status-context-commit must differ.")
-    return Wording(context, whole, o.target_url or run_url(os.environ))
+    deployments = o.deployments or (("*",) if any(host.job_token for host in hosts(o)) else ())
+    return Wording(
+        context,
+        whole,
+        o.target_url or run_url(os.environ),
+        expression=_expression(o.commit_status_expr, several=len(o.context) > 1),
+        max_contexts=o.max_contexts,
+        environments=deployments,
+        environment_url=o.environment_url,
+    )
+
+
+def _expression(text: str, *, several: bool) -> Expression | None:
+    if not text:
+        return None
+    from landed.cel import compiled
+
+    return compiled(text, several=several)
 
 
 def selection(o: Options) -> Selection:
@@ -89,13 +109,24 @@ def selection(o: Options) -> Selection:
     return Selection(o.namespace, o.kustomization, o.label_selector)
 
 
-def repositories(o: Options) -> frozenset[Repository]:
-    """Which repositories are meant; none for all."""
-    found = {text: repository(text) or repository(f"https://{text}") for text in o.repository}
+def repositories(o: Options, find: Repositories | None = None) -> frozenset[Repository]:
+    """Which repositories are meant, as ``find`` spells them; none for all. Raises ConfigurationError."""
+    find = find or locate(o)
+    found = {text: find(text) or find(f"https://{text}") for text in o.repository}
     for text, parsed in found.items():
         if parsed is None:
             raise ConfigurationError(f"--repository {text!r} is not the URL of a Git repository.")
     return frozenset(parsed for parsed in found.values() if parsed is not None)
+
+
+def locate(o: Options) -> Repositories:
+    """What finds the repository behind a URL. Raises ConfigurationError."""
+    return Repositories(hosts(o))
+
+
+def _metadata(o: Options) -> bool:
+    """Whether anything is told that needs what objects add to their events."""
+    return bool(o.change_request_comments or o.commit_status_expr or o.github_dispatch)
 
 
 @contextmanager
@@ -106,7 +137,7 @@ def readers(o: Options, console: Console) -> Iterator[tuple[Reader, ...]]:
         yield (_from_file(o, chosen),)
         return
     with clients(o, console) as connected:
-        yield tuple(_from_cluster(name, client, chosen, console) for name, client in connected)
+        yield tuple(_from_cluster(name, client, chosen, console, metadata=_metadata(o)) for name, client in connected)
 
 
 def _from_file(o: Options, chosen: Selection) -> Reader:
@@ -117,14 +148,17 @@ def _from_file(o: Options, chosen: Selection) -> Reader:
             "--from-file and --kubeconfig or --context contradict each other.", "Give one or the other."
         )
     name = o.cluster_name[0] if o.cluster_name else UNNAMED
-    return Reader(name, lambda since: fromfile.read(o.from_file, name, selection=chosen, since=since))
+    metadata = _metadata(o)
+    return Reader(
+        name, lambda since: fromfile.read(o.from_file, name, selection=chosen, since=since, metadata=metadata)
+    )
 
 
-def _from_cluster(name: str, client: Client, chosen: Selection, console: Console) -> Reader:
+def _from_cluster(name: str, client: Client, chosen: Selection, console: Console, *, metadata: bool) -> Reader:
     from landed.kube.read import read
 
     def look(since: int) -> Cluster:
-        return read(client, name, selection=chosen, since=since, progress=console.progress)
+        return read(client, name, selection=chosen, since=since, metadata=metadata, progress=console.progress)
 
     return Reader(name, look)
 
@@ -164,9 +198,15 @@ def cluster_names(o: Options) -> Mapping[str, str]:
 @contextmanager
 def line(o: Options, console: Console) -> Iterator[Line]:
     """Everything a run is made of."""
+    served = hosts(o)
+    warnings, notes = remarks(o, served)
+    for text in notes:
+        console.note(text)
+    find = Repositories(served)
     with readers(o, console) as ready:
         yield Line(
             readers=ready,
+            warnings=warnings,
             parts=Parts(
                 ledger(o.ledger, lock_timeout=o.lock_timeout, warn=console.warn, progress=console.progress),
                 outlets(o),
@@ -175,7 +215,8 @@ def line(o: Options, console: Console) -> Iterator[Line]:
             ),
             wording=wording(o),
             pause=time.sleep,
-            repositories=repositories(o),
+            repositories=repositories(o, find),
+            locate=find,
             dry_run=o.dry_run,
             fail_on_failure=o.fail_on == "failure",
             strict=o.strict,

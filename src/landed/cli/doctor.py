@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
@@ -11,7 +11,7 @@ import click
 from landed.cli import options as opt
 from landed.cli.options import Options
 from landed.errors import CLUSTER_UNREADABLE, CONFIGURATION, DONE, UNDELIVERED, DeliveryError, LandedError
-from landed.model import Finding, Repository
+from landed.model import Finding, GitHost, Repository
 
 
 @click.command("doctor", short_help="Check kubeconfig, permissions, tokens and channels. Sends nothing.")
@@ -35,7 +35,7 @@ def command(send_test: bool, **values: Any) -> int:
     seen: set[Repository] = set()
     cluster = list(_clusters(o, console, seen))
     delivery = [*_hosts(o, seen), *_channels(o, send_test=send_test)]
-    place = list(_ledger(o, console))
+    place = [*_wording(o), *_ledger(o, console)]
     show_findings((*cluster, *delivery, *place), o.output, console)
     for findings, code in ((place, CONFIGURATION), (cluster, CLUSTER_UNREADABLE), (delivery, UNDELIVERED)):
         if any(finding.level == "problem" for finding in findings):
@@ -56,7 +56,7 @@ def _clusters(o: Options, console: Any, seen: set[Repository]) -> Iterator[Findi
                     yield Finding("kubeconfig", "ok", f"{name}: {client.endpoint}")
                     yield from access.examine(client, compose.selection(o))
         with compose.readers(o, console) as ready:
-            looks = look(ready, {}, now=int(time.time()))
+            looks = look(ready, {}, now=int(time.time()), locate=_locate(o))
     except LandedError as error:
         yield Finding("cluster", "problem", error.message, error.hint)
         return
@@ -69,6 +69,17 @@ def _clusters(o: Options, console: Any, seen: set[Repository]) -> Iterator[Findi
         yield from (Finding("cluster", "warning", f"{one.cluster}: {warning}") for warning in one.warnings)
 
 
+def _locate(o: Options) -> Callable[[str], Repository | None]:
+    """What finds repositories, also where the settings of the Git hosts cannot be used, which is said elsewhere."""
+    from landed.cli import compose
+    from landed.repositories import Repositories
+
+    try:
+        return compose.locate(o)
+    except LandedError:
+        return Repositories()
+
+
 def _seen(outcomes: Iterable[Any]) -> str:
     outcomes = list(outcomes)
     objects = {observation.about for outcome in outcomes for observation in outcome.observations}
@@ -77,30 +88,43 @@ def _seen(outcomes: Iterable[Any]) -> str:
 
 
 def _hosts(o: Options, seen: set[Repository]) -> Iterator[Finding]:
-    from landed.cli import compose
-    from landed.providers.outlet import GitOutlet, Turns
+    from landed.cli import githosts
 
     try:
-        hosts = compose.hosts(o)
+        hosts = githosts.hosts(o)
     except LandedError as error:
         yield Finding("Git host", "problem", error.message, error.hint)
         return
-    served = {host.host for host in hosts}
-    for api_url in dict.fromkeys(host.api_url for host in hosts):  # one API may answer for several hosts
-        behind = [host for host in hosts if host.api_url == api_url]
-        mine = {host.host: sorted(r for r in seen if r.host == host.host) for host in behind}
-        chosen = max(behind, key=lambda host: len(mine[host.host]))
-        try:
-            yield from GitOutlet(chosen, chosen.type, Turns()).provider().examine(mine[chosen.host])
-        except DeliveryError as error:
-            yield Finding(chosen.host, "problem", error.message, error.hint)
-    for unserved in sorted({repository.host for repository in seen} - served):
+    yield from _told(o, hosts, seen)
+    warnings, notes = githosts.remarks(o, hosts)
+    yield from (Finding("Git host", "warning", text) for text in warnings)
+    yield from (Finding("Git host", "ok", text) for text in notes)
+    for unserved in sorted({repository.host for repository in seen} - {host.host for host in hosts}):
         yield Finding(
             unserved,
             "warning",
             f"There is no token for {unserved}: its commits get no statuses.",
-            f"Set --github-token, or declare it with --git-host {unserved}=github=https://{unserved}/api/v3.",
+            githosts.how_to_serve(unserved),
         )
+
+
+def _told(o: Options, hosts: Iterable[GitHost], seen: set[Repository]) -> Iterator[Finding]:
+    """Whether the hosts can be told what they are to be told. An API that answers for several of them is asked once."""
+    from landed.cli.githosts import told
+    from landed.providers.outlet import GitOutlet, Turns
+
+    mine = {host.host: sorted(r for r in seen if r.host == host.host) for host in hosts}
+    behind: dict[tuple[str, str], list[GitHost]] = {}
+    for host in hosts:
+        for type_ in told(o, host):
+            behind.setdefault((host.api_url, type_), []).append(host)
+    turns = Turns()
+    for (_, type_), alike in behind.items():
+        chosen = max(alike, key=lambda host: len(mine[host.host]))
+        try:
+            yield from GitOutlet(chosen, type_, turns).provider().examine(mine[chosen.host])
+        except LandedError as error:
+            yield Finding(chosen.host, "problem", error.message, error.hint)
 
 
 def _channels(o: Options, *, send_test: bool) -> Iterator[Finding]:
@@ -126,6 +150,20 @@ def _channels(o: Options, *, send_test: bool) -> Iterator[Finding]:
             yield Finding(channel.name, "problem", error.message, error.hint)
         else:
             yield Finding(channel.name, "ok", "A test message was taken.")
+
+
+def _wording(o: Options) -> Iterator[Finding]:
+    """Whether statuses can be named."""
+    from landed.cli import compose, githosts
+
+    try:
+        githosts.hosts(o)
+    except LandedError:
+        return  # said elsewhere
+    try:
+        compose.wording(o)
+    except LandedError as error:
+        yield Finding("names", "problem", error.message, error.hint)
 
 
 def _ledger(o: Options, console: Any) -> Iterator[Finding]:

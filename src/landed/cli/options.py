@@ -32,13 +32,32 @@ class Options(Struct, frozen=True, kw_only=True):
     kustomization: tuple[str, ...] = ()
     label_selector: str = ""
     github_token: Secret = Secret("")
+    github_app_id: str = ""
+    github_app_private_key: Secret = Secret("")
+    github_app_installation_id: str = ""
+    github_app_installation_owner: str = ""
+    gitlab_token: Secret = Secret("")
+    bitbucket_token: Secret = Secret("")
+    bitbucketserver_token: Secret = Secret("")
+    azuredevops_token: Secret = Secret("")
+    gitea_token: Secret = Secret("")
+    git_token: tuple[Secret, ...] = ()
     github_api_url: str = ""
     git_host: tuple[str, ...] = ()
+    github_as: str = "status"
+    github_dispatch: bool = False
+    deployments: tuple[str, ...] = ()
+    environment_url: str = ""
+    change_request_comments: bool = False
     slack_webhook: Secret = Secret("")
     generic_webhook: Secret = Secret("")
     status_context: str = ""
     status_context_commit: str = ""
+    commit_status_expr: str = ""
     target_url: str = ""
+    max_contexts: int = 50
+    max_wait: float = 60.0
+    rate_limit: tuple[str, ...] = ()
     ledger: str = ""
     lock_timeout: float = 30.0
     dry_run: bool = False
@@ -61,6 +80,7 @@ class SecretText(click.ParamType[Secret]):
     """Text that does not print itself, not even in an error about it."""
 
     name = "secret"
+    envvar_list_splitter = "\n"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Secret:
         """Wrap the text; blanks around it, such as a file's last newline, are nobody's intention."""
@@ -73,7 +93,8 @@ def _unset_if_empty(ctx: click.Context, param: click.Parameter, value: Any) -> A
     if any(isinstance(text, str) and not _is_text(text) for text in texts or ()):
         raise click.BadParameter("It is not UTF-8.", ctx, param)
     if param.multiple:
-        return tuple(v.strip() for v in value or () if v.strip())
+        stripped = (v.strip() if isinstance(v, str) else v for v in value or ())
+        return tuple(v for v in stripped if v)
     if value is None or value == "":
         return param.get_default(ctx)
     return value
@@ -114,10 +135,14 @@ def secret(name: str, *, help: str, metavar: str = "SECRET") -> Callable[[F], F]
     return option(name, help=help, metavar=metavar, type=SecretText(), default="", show_default=False)
 
 
-def several(name: str, *, help: str, metavar: str) -> Callable[[F], F]:
+def several(name: str, *, help: str, metavar: str, kind: click.ParamType[Any] | None = None) -> Callable[[F], F]:
     """An option that may be given more than once; in the environment one per line."""
     return option(
-        name, help=f"{help} Repeatable; one per line in a variable.", type=Lines(), multiple=True, metavar=metavar
+        name,
+        help=f"{help} Repeatable; one per line in a variable.",
+        type=kind or Lines(),
+        multiple=True,
+        metavar=metavar,
     )
 
 
@@ -168,10 +193,57 @@ SELECTION = (
     ),
 )
 
+#: What a status is called where nothing else is said.
+STATUS_CONTEXT = "flux/{cluster}/{namespace}/{name}"
+
 GIT = (
     secret(
         "--github-token",
         help="Token that may write commit statuses on GitHub (permission `statuses: write`).",
+    ),
+    option(
+        "--github-app-id",
+        metavar="ID",
+        default="",
+        help="App to act as on GitHub, where there is no token (permission `Commit statuses: write`).",
+    ),
+    secret(
+        "--github-app-private-key",
+        metavar="PATH|PEM",
+        help="Private key of the App: path of its .pem file, or its content.",
+    ),
+    option("--github-app-installation-id", metavar="ID", default="", help="Installation of the App."),
+    option(
+        "--github-app-installation-owner",
+        metavar="NAME",
+        default="",
+        help="User or organization that has installed the App, instead of the installation's id.",
+    ),
+    secret(
+        "--gitlab-token",
+        help="Token that may set commit statuses on GitLab (scope `api`, role Developer). "
+        "CI_JOB_TOKEN is enough for deployments, and for nothing else.",
+    ),
+    secret(
+        "--bitbucket-token",
+        help="Access token for Bitbucket Cloud, or USER:TOKEN (scope `repository` or `read:repository:bitbucket`).",
+    ),
+    secret(
+        "--bitbucketserver-token",
+        help="HTTP access token for Bitbucket Data Center, or USER:PASSWORD (permission `Repository read`). "
+        "Takes a --git-host.",
+    ),
+    secret("--azuredevops-token", help="Personal access token for Azure DevOps (scope `Code (status)`)."),
+    secret(
+        "--gitea-token",
+        help="Token for Gitea or Forgejo (permission `repository: read and write`). "
+        "Takes a --git-host, except in its own workflows.",
+    ),
+    several(
+        "--git-token",
+        metavar="HOST=TOKEN",
+        kind=SecretText(),
+        help="Token for one Git host alone, instead of its type's.",
     ),
     option(
         "--github-api-url",
@@ -182,13 +254,44 @@ GIT = (
     ),
     several(
         "--git-host",
-        metavar="HOST=TYPE[=API_URL]",
-        help="A Git host that its name does not give away, such as git.example.com=github.",
+        metavar="HOST=TYPE[=URL]",
+        help="A Git host to serve, such as git.example.com=gitlab=https://git.example.com/gitlab. TYPE is azuredevops, "
+        "bitbucket, bitbucketserver, gitea (also Forgejo), github or gitlab, and may be left out where the name "
+        "gives it away. URL: where people or programs find it; default https://HOST.",
+    ),
+    option(
+        "--github-as",
+        type=click.Choice(["status", "check-run"]),
+        default="status",
+        help="What a commit gets on GitHub. Check runs hold more text, and take an App or a workflow's token "
+        "(permission `checks: write`).",
+    ),
+    flag(
+        "--github-dispatch",
+        help="Send a repository_dispatch event with Flux's own event object for every result to GitHub "
+        "(permission `contents: write`).",
+    ),
+    several(
+        "--deployments",
+        metavar="CLUSTER",
+        help="Report deployments of this cluster, too, on GitHub (permission `deployments: write`) and GitLab; "
+        "* for every cluster.",
+    ),
+    option(
+        "--environment-url",
+        metavar="TEMPLATE",
+        default="",
+        help="Where to see what is deployed; {cluster}, {repository} and {commit} are filled in.",
+    ),
+    flag(
+        "--change-request-comments",
+        help="Keep one comment on the pull or merge request of a commit, on GitHub (permission "
+        "`pull-requests: write`), GitLab and Gitea.",
     ),
     option(
         "--status-context",
         metavar="TEMPLATE",
-        default="flux/{cluster}/{namespace}/{name}",
+        default=STATUS_CONTEXT,
         help="Context of the status of one Kustomization.",
     ),
     option(
@@ -198,10 +301,36 @@ GIT = (
         help="Context of the status of the whole commit on one cluster.",
     ),
     option(
+        "--commit-status-expr",
+        metavar="CEL",
+        default="",
+        help="Context of the status of one object as a CEL expression, as in Flux's Provider, "
+        "instead of --status-context.",
+    ),
+    option(
         "--target-url",
         metavar="TEMPLATE",
         default="",
         help="Where a status links to; {cluster}, {repository} and {commit} are filled in. Default: this CI run.",
+    ),
+    option(
+        "--max-contexts",
+        type=click.IntRange(1),
+        default=50,
+        metavar="N",
+        help="If a commit had more contexts than this, only objects that fail get one of their own.",
+    ),
+    option(
+        "--max-wait",
+        type=click.FloatRange(0, 3600),
+        default=60.0,
+        metavar="SECONDS",
+        help="How long one delivery may wait for a Git host's rate limit before it is left for the next run.",
+    ),
+    several(
+        "--rate-limit",
+        metavar="HOST=PER_MINUTE[/PER_HOUR]",
+        help="How much to write to a Git host at most, or HOST=off. Default: 80/500 on github.com and ghe.com.",
     ),
 )
 
@@ -234,7 +363,11 @@ TELLING = (
         default="never",
         help="With `failure`, exit with 1 if a commit failed on a cluster.",
     ),
-    flag("--strict", help="Exit with 2 if there was a warning, such as an object that makes no sense."),
+    flag(
+        "--strict",
+        help="Exit with 2 if there was a warning, such as an object that makes no sense, "
+        "and with 6 if a token may only read.",
+    ),
 )
 
 TALKING = (
