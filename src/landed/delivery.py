@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from landed.errors import DeliveryError
+from landed.errors import DeliveryError, LandedError
 from landed.ledger.interface import Ledger
 from landed.model import Delivery, Update
 from landed.pool import Crew
@@ -22,7 +22,8 @@ SAVE_EVERY = 2.0
 #: Seconds that a run which is told to stop waits for answers, for each destination. CI systems give about ten in all.
 LAST_WAIT = 2.0
 
-#: What a Git host can be asked for before it is told again. The rest is told once more where an acknowledgement is lost.
+#: What a Git host can be asked for before it is told again. The rest is told once more where an acknowledgement is
+#: lost.
 CAN_BE_READ_BACK = frozenset({"statuses", "deployments", "comments"})
 
 
@@ -127,6 +128,8 @@ def _send(outlet: Outlet, update: Update) -> Delivery:
         handle = outlet.deliver(update)
     except DeliveryError as error:
         return undelivered(update, error)
+    except LandedError as error:  # what connecting finds wrong with a token or an address
+        return undelivered(update, DeliveryError(error.message, error.hint))
     except Exception as error:  # noqa: BLE001 — a fault of ours in one destination must not silence the others
         what = f"{outlet.destination.name}: an unexpected {type(error).__name__}; this is a fault of landed"
         return Delivery(update, what, "Please report it, with the steps that lead to it.")

@@ -20,6 +20,7 @@ from landed.errors import (
     UNDELIVERED,
     ClusterError,
     DeliveryError,
+    LandedError,
 )
 from landed.model import (
     Cluster,
@@ -60,6 +61,8 @@ class Line(Struct, frozen=True):
     repositories: frozenset[Repository] = frozenset()
     locate: Callable[[str], Repository | None] = repository
     """The repository behind a URL."""
+    warnings: tuple[str, ...] = ()
+    """What is not as somebody may expect, known before the first look."""
     dry_run: bool = False
     fail_on_failure: bool = False
     strict: bool = False
@@ -179,6 +182,8 @@ def _read_back(line: Line, looks: Sequence[Look], told: Told, due: Plan) -> tupl
             found[question] = line.parts.outlets[destination].held(repository, commit)
         except DeliveryError as error:
             failed[question] = error
+        except LandedError as error:  # what connecting finds wrong with a token or an address
+            failed[question] = DeliveryError(error.message, error.hint)
 
     questions = [(destination, *commit) for destination, commits in asked.items() for commit in commits]
     line.parts.tongue.progress(f"reading back what {len(questions)} commits have")
@@ -234,7 +239,13 @@ def _reach(told: Told, look: Look) -> int:
 
 def _report(line: Line, looks: Sequence[Look], deliveries: Sequence[Delivery], due: Plan) -> Report:
     """``due`` has the updates that were planned and not sent, and what else there is to say of the plan."""
-    seen = summed_up(looks, deliveries, fail_on_failure=line.fail_on_failure, strict=line.strict, problems=due.problems)
+    seen = summed_up(
+        looks,
+        deliveries,
+        fail_on_failure=line.fail_on_failure,
+        strict=line.strict,
+        problems=(*line.warnings, *due.problems),
+    )
     return structs.replace(seen, planned=due.updates, notes=due.notes)
 
 

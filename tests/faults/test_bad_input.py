@@ -19,7 +19,6 @@ import pytest
 import trustme
 import yaml
 from integration.command import Run, Workplace, variables
-from standins.github import READER
 from standins.server import Answer, StandIn, answer, hang, reset, rubbish
 
 if TYPE_CHECKING:
@@ -384,7 +383,6 @@ def test_an_empty_token_means_that_nobody_is_told_by_commit_status(place: Workpl
     ("token", "said"),
     [
         pytest.param("ghs_wrongE42F292c6912E7710c838347Ae178B4a", "401|token", id="wrong"),
-        pytest.param(READER, "403|statuses", id="read-only"),
         pytest.param("ghs_two\nlines", "token|line", id="with a line break"),
     ],
 )
@@ -453,7 +451,7 @@ def test_a_webhook_that_hangs_is_given_up(place: Workplace) -> None:
         pytest.param(["--lock-timeout=soon"], "soon", id="not a number"),
         pytest.param(["--from-file=-", "--context=production"], "contradict", id="two clusters at once"),
         pytest.param(["--slack-webhook=hooks.slack.com/services/T0/B0/s3cr3t"], "web address", id="no scheme"),
-        pytest.param(["--git-host=git.example.com"], "HOST=TYPE", id="half a Git host"),
+        pytest.param(["--git-host=git.example.com"], "git.example.com=TYPE", id="half a Git host"),
         pytest.param(["--git-host=git.example.com=svn"], "svn", id="unknown Git host"),
         pytest.param(["--status-context=flux"], "--status-context", id="one name for all"),
         pytest.param(["--repository=not a url"], "--repository", id="no repository"),

@@ -90,7 +90,9 @@ def test_nothing_is_compiled_at_start(engine: Engine, folder: Path, arguments: s
     assert compiled(log) == []
 
 
-@pytest.mark.parametrize("module", ["github", "requests", "rich.table", "jinja2", "yaml", "socks"])
+@pytest.mark.parametrize(
+    "module", ["github", "gitlab", "cel_expr_python.cel", "requests", "rich.table", "jinja2", "yaml", "socks"]
+)
 def test_what_is_imported_late_is_compiled_too(engine: Engine, module: str) -> None:
     done = engine.run((*BARE, "--entrypoint", PYTHON), ("-I", "-v", "-c", f"import {module}"))
     assert done.returncode == 0
