@@ -1,4 +1,4 @@
-"""``python -m benchmarks no-change|startup``: measure, compare with the targets, exit 1 if one is missed."""
+"""``python -m benchmarks no-change|deliver|startup``: measure, compare with the targets, exit 1 if one is missed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks import no_change, startup
+from benchmarks import deliver, no_change, startup
 
 if TYPE_CHECKING:
     from benchmarks.measure import Claim
@@ -15,16 +15,27 @@ if TYPE_CHECKING:
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", choices=("no-change", "startup"))
+    parser.add_argument("what", choices=("no-change", "deliver", "startup"))
     parser.add_argument("--smoke", action="store_true", help="only what can be counted, on small fleets")
-    parser.add_argument("--sizes", type=int, nargs="+", choices=tuple(no_change.TARGETS), default=None)
+    parser.add_argument("--sizes", type=int, nargs="+", choices=sorted({*no_change.TARGETS, *deliver.SIZES}))
     parser.add_argument("--rounds", type=int, default=0, help="more rounds, less noise")
     options = parser.parse_args()
+    if options.what == "no-change" and not {*(options.sizes or ())} <= {*no_change.TARGETS}:
+        parser.error(f"no-change has targets for {', '.join(map(str, no_change.TARGETS))} only")
     if options.what == "startup":
         return _judge("start-up", startup.measure(options.rounds or 21))
+    if options.what == "deliver":
+        return _deliver(options)
     if options.smoke:
         return max(_smoke(size) for size in options.sizes or (10, 100))
     return max(_judge(f"N = {size}", _measure(size, options.rounds)) for size in options.sizes or no_change.TARGETS)
+
+
+def _deliver(options: argparse.Namespace) -> int:
+    if options.smoke:
+        return max(_judge(f"M = {size}", deliver.exact(size)) for size in options.sizes or deliver.FEW)
+    rounds = options.rounds or deliver.ROUNDS
+    return max(_judge(f"M = {size}", deliver.measure(size, rounds)) for size in options.sizes or deliver.SIZES)
 
 
 def _measure(size: int, rounds: int) -> list[Claim]:
