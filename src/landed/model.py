@@ -328,6 +328,8 @@ class Comment(Struct, frozen=True):
     """The number of the request, where an annotation names it; else it is found from the commit."""
     handle: str = ""
     """The comment's id, where the host gave one."""
+    left: tuple[str, ...] = ()
+    """Clusters that have left the commit for another one: what was pending there is superseded."""
 
 
 class Held(Struct, frozen=True):
@@ -416,7 +418,7 @@ class Destination(Struct, frozen=True):
     name: str
     """Stable and free of secrets: the ledger's key (``github.com``, ``slack``)."""
     takes: str
-    """``statuses``, ``deployments``, ``comments`` or ``dispatches`` (a Git host); ``digests`` or ``events`` (a channel)."""
+    """A Git host ``statuses``, ``deployments``, ``comments`` or ``dispatches``; a channel ``digests`` or ``events``."""
     host: str = ""
     """Of a Git host: the repositories' host it answers for."""
     description_limit: int = 140
