@@ -377,10 +377,11 @@ def test_a_comment_tells_of_all_clusters_in_one_table() -> None:
     assert {row.state for row in comment.rows} == {State.SUCCESS}
 
 
-def test_comments_start_silently_where_all_is_well() -> None:
+def test_a_commit_that_is_live_already_has_its_comment() -> None:
     run = Run(COMMENTS)
+
+    assert [p.commit for p in run.see(ON_A, git(MAIN_A))] == [A]
     assert not run.see(ON_A, git(MAIN_A))
-    assert [p.commit for p in run.see(ON_B, git(MAIN_B))] == [B]
 
 
 def test_the_request_comes_from_the_annotation() -> None:

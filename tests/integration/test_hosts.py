@@ -561,13 +561,13 @@ def test_the_life_of_a_commit_in_everything_that_github_is_told(life: Life) -> N
     source = o.git_repository(revision=MAIN_B, updated=LATER)
 
     # On B two runs are queued, a deployment is made and told so, and a comment is written; on A, which is live, two
-    # runs, and a deployment with its state. What was live before the first look is no dispatch and no comment.
-    assert life.look(source, o.kustomization("web", applied=MAIN_A)) == (0, "", 9)
+    # runs, a deployment with its state, and a comment. What was live before the first look is no dispatch.
+    assert life.look(source, o.kustomization("web", applied=MAIN_A)) == (0, "", 10)
     assert {name: state for name, (state, _) in host.contexts(FLEET, B).items()} == _contexts("pending", web="pending")
     assert [run["status"] for run in host.runs[FLEET, B]] == ["queued"] * 2
     assert sorted(host.deployed()) == [(A, "prod", ["success"]), (B, "prod", ["queued"])]
     assert len(host.requesting.bodies(7)) == 1
-    assert host.requesting.bodies(6) == []
+    assert len(host.requesting.bodies(6)) == 1
     assert host.requesting.dispatches == []
 
     # Two runs, the deployment.

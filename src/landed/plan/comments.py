@@ -21,8 +21,7 @@ _Together = list[tuple[View, Outcome]]
 def comments(views: Iterable[View], told: Told, to: Destination, wording: Wording) -> Iterator[News]:
     """The comments that are due on the Git host ``to``: one for each commit that something new is known of.
 
-    A destination that is served for the first time starts silently with what is live: nobody wants to hear of a
-    request that was merged long ago.
+    What the ledger does not know is told as well, for the provider writes nothing where the comment says it already.
     """
     together: dict[tuple[Repository, str], _Together] = defaultdict(list)
     for view in views:
@@ -74,9 +73,6 @@ def _comment(
         return
     current = tuple(sorted({c for view, _ in outcomes for c in view.commits_in(repository)}))
     mark = Mark(line, commit, print_, current)
-    if not told.knows(to.name) and all(row.state is State.SUCCESS for row, _ in said):
-        yield News(silent=((to.name, mark),))
-        return
     request = next((o.metadata[REQUEST] for _, x in outcomes for o in x.observations if o.metadata.get(REQUEST)), "")
     comment = Comment(repository, commit, tuple(row for row, _ in said), request, entry.handle if entry else "")
     yield News(Update(to.name, (mark,), comment), rank=1)
