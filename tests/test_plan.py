@@ -345,6 +345,12 @@ def test_what_a_run_began_and_never_finished_is_asked_for() -> None:
             id="says-other",
         ),
         pytest.param(
+            LIVE,
+            {"prod__apps__web": Held(State.FAILURE, "Applied main@ae4f281d")},
+            {"flux/prod", "flux/prod/apps/web"},
+            id="says-the-same-in-another-state",
+        ),
+        pytest.param(
             LIVE, {"prod__apps__web": Held(State.FAILURE, "x")}, {"flux/prod", "flux/prod/apps/web"}, id="was-failure"
         ),
         pytest.param(

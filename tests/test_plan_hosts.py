@@ -291,6 +291,28 @@ def test_objects_of_one_name_speak_as_one_and_the_worst_of_them_counts() -> None
     }
 
 
+def test_of_one_name_nobody_is_live_while_it_is_not_known_of_one() -> None:
+    a, b = (structs.replace(named(x, n), metadata={"team": "shop"}) for x, n in ((ON_B, "a"), (AGAIN_B, "b")))
+
+    assert not Run(GITHUB, expression=by_name).see(a, b, git(MAIN_B))
+
+
+def test_the_name_of_the_whole_commit_is_taken() -> None:
+    due = Run(GITHUB, expression=lambda event, to: "flux/prod").plan(look(FAILED_B, git(MAIN_B)))
+
+    assert [u.payload.context for u in due.updates if isinstance(u.payload, CommitStatus)] == ["flux/prod"]
+    assert "is what the status of the whole commit is called" in due.problems[0]
+
+
+def test_a_commit_that_came_and_went_is_not_what_is_remembered() -> None:
+    history = (Snapshot(MAIN_B, "", "ReconciliationFailed", NOW),)
+    gone = judge(cluster(k(history=history), git(MAIN_A)), now=NOW, since=NOW - 50)
+    told = Told()
+    observe([structs.replace(gone, outcomes=tuple(o for o in gone.outcomes if o.past))], told)
+
+    assert told.observed == {}
+
+
 def test_an_object_without_a_name_is_a_problem_and_still_counts_for_the_whole() -> None:
     run = Run(GITHUB, expression=by_name)
     bad = structs.replace(FAILED_B, metadata={"nameless": "x"})
@@ -325,6 +347,14 @@ def test_a_deployment_from_queued_to_inactive() -> None:
     assert isinstance(one, Deployment)
     assert (one.environment, one.ref) == ("prod", "main")
     assert one.environment_url.startswith("https://prod.example.com/")
+
+
+def test_what_was_live_stays_so_until_another_commit_is() -> None:
+    run = Run(DEPLOYMENTS)
+    run.see(ON_B, git(MAIN_B))
+    failed = k(ready=ready("False", "HealthCheckFailed", "timeout"), attempted=MAIN_C)
+
+    assert [(p.commit, p.state) for p in run.see(failed, git(MAIN_C))] == [(C, State.FAILURE)]
 
 
 def test_only_the_clusters_that_were_chosen_have_deployments() -> None:
@@ -382,6 +412,10 @@ def test_a_commit_that_is_live_already_has_its_comment() -> None:
 
     assert [p.commit for p in run.see(ON_A, git(MAIN_A))] == [A]
     assert not run.see(ON_A, git(MAIN_A))
+
+
+def test_what_is_not_known_has_no_row() -> None:
+    assert not Run(COMMENTS).see(AGAIN_B, git(MAIN_B))
 
 
 def test_the_request_comes_from_the_annotation() -> None:

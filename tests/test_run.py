@@ -421,3 +421,17 @@ def test_the_stop_rule_decides_how_often_it_looks(world: World) -> None:
     )
     run(line, lambda _: answers.pop(0))
     assert pauses == [5.0, 7.0]
+
+
+@pytest.mark.parametrize(("strict", "code"), [(False, 0), (True, 6)])
+def test_a_token_that_may_only_read_is_one_warning(world: World, strict: bool, code: int) -> None:
+    world.host.fails = lambda _: DeliveryError("the token may not do that", "Give it the right.", read_only=True)
+
+    report = world.run(strict=strict)
+
+    assert report.exit_code == code
+    (warning,) = report.warnings
+    assert warning.startswith("github.com: the token may only read, so 2 updates")
+    assert warning.endswith("Give it the right.")
+    world.host.fails = lambda _: None
+    assert len([d for d in world.run().deliveries if not d.error]) == 2

@@ -280,3 +280,37 @@ def test_pruning_keeps_the_newest_of_every_line_as_long_as_there_is_room(told: T
             assert pruned.latest(destination, line) == told.latest(destination, line)
     assert pruned.destinations.keys() == told.destinations.keys()
     assert (pruned.seen, pruned.begun) == (told.seen, told.begun)
+
+
+def test_a_handle_stays_until_there_is_another() -> None:
+    told = Told()
+    told.record("github.com", Mark("acme/fleet prod", "a", "pending"), 1, handle="17")
+    told.record("github.com", Mark("acme/fleet prod", "a", "success"), 2)
+
+    entry = told.entry("github.com", "acme/fleet prod", "a")
+
+    assert entry is not None
+    assert (entry.fingerprint, entry.handle) == ("success", "17")
+
+
+def test_a_result_is_remembered_for_its_commit() -> None:
+    told = Told()
+
+    assert told.observe("prod Kustomization/apps/web", "a success")
+    assert not told.observe("prod Kustomization/apps/web", "a success")
+    assert told.remembered("prod Kustomization/apps/web", "a") == "success"
+    assert told.remembered("prod Kustomization/apps/web", "b") == ""
+
+
+def test_where_two_remember_different_results_neither_is_believed() -> None:
+    a, b = Told(observed={"x": "1 success", "y": "1 success"}), Told(observed={"x": "1 failure F", "z": "2 success"})
+
+    assert merge(a, b).observed == merge(b, a).observed == {"y": "1 success", "z": "2 success"}
+
+
+def test_what_is_remembered_is_pruned_too_oldest_first() -> None:
+    told = Told()
+    for number in range(9):
+        told.observe(f"line {number}", "1 success")
+
+    assert list(prune(told, 3).observed) == ["line 6", "line 7", "line 8"]

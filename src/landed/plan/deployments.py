@@ -42,7 +42,7 @@ def _of(
         if is_news(entry, print_):
             mark = Mark(line, outcome.commit, print_, current)
             yield _news(_deployment(whole, state, to, wording, entry), mark, to)
-    arrived = outcome.whole and outcome.commit in view.heads(outcome.repository)
+    arrived = outcome.commit in view.heads(outcome.repository)
     for entry in told.destinations.get(to.name, {}).get(line, ()):
         waited = to.superseded and entry.state == State.PENDING and arrived
         replaced = to.retires and entry.state in RESULTS and state is State.SUCCESS

@@ -136,7 +136,7 @@ def _superseded(here: Sequence[tuple[View, Outcome]], told: Told, to: Destinatio
                 current = view.commits_of(observation.about)
                 yield from _left(waiting, contexts, context, current, observation.revision or outcome.commit)
         heads = view.heads(outcome.repository)
-        if outcome.whole and outcome.commit in heads:
+        if outcome.commit in heads:
             current = view.commits_in(outcome.repository)
             by = next((o.revision for o in outcome.observations if o.revision), "") if len(heads) == 1 else ""
             yield from _left(waiting, contexts, contexts.whole(), current, by)
