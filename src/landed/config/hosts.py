@@ -69,7 +69,7 @@ def git_hosts(settings: Settings, environ: Mapping[str, str]) -> tuple[GitHost, 
     served = {name: host for name, host in hosts.items() if host.token or host.app}
     _complain(settings.tokens, declared, served)
     limits = rate_limits(settings.rate_limits, served)
-    return tuple(structs.replace(host, writes=limits.get(name, usual(name))) for name, host in served.items())
+    return tuple(structs.replace(host, writes=limits.get(name, usual(host.api_url))) for name, host in served.items())
 
 
 class _Keys:

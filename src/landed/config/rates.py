@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from urllib.parse import urlsplit
 
 from landed.config.addresses import host_name
-from landed.config.places import GHE_COM, GITHUB
+from landed.config.places import GHE_COM, GITHUB, GITHUB_API
 from landed.errors import ConfigurationError
 
 #: At most so many writes in any so many seconds.
@@ -19,9 +20,12 @@ GITHUB_WRITES: Writes = ((80, 60.0), (500, 3600.0))
 _RATE = r"0*([1-9][0-9]{0,6})(?:/0*([1-9][0-9]{0,6}))?"
 
 
-def usual(host: str) -> Writes:
-    """The limit of a host for which none is given."""
-    return GITHUB_WRITES if host == GITHUB or host.endswith(GHE_COM) else ()
+def usual(api_url: str) -> Writes:
+    """The limit of the API at this address, where none is given: GitHub's own servers have one, whoever is asked
+    instead of them (a proxy, a server of one's own) has none unless told to.
+    """
+    name = urlsplit(api_url).hostname or ""
+    return GITHUB_WRITES if name == urlsplit(GITHUB_API).hostname or name.endswith(GHE_COM) else ()
 
 
 def rate_limits(given: Sequence[str], served: Collection[str]) -> dict[str, Writes]:
