@@ -22,6 +22,8 @@ class Contexts:
         self._wording = wording
         self._outcome = outcome
         self._to = to
+        self.problems: list[str] = []
+        """Why there are observations without a context, as far as ``each`` has come."""
 
     def each(self) -> Iterator[tuple[str, Observation]]:
         """Every observation with its context; those that share one are taken together. A context of "" has no name.
@@ -40,20 +42,12 @@ class Contexts:
             else:
                 yield context, _together(structs.replace(self._outcome, observations=tuple(observations)))
 
-    def problems(self) -> Iterator[str]:
-        """Why there are observations without a context."""
-        if self._wording.expression is None:
-            return
-        for observation in self._outcome.observations:
-            try:
-                self._named(self._wording.expression, observation)
-            except ValueError as error:
-                yield f"{self._outcome.cluster}: {observation.about} gets no commit status of its own: {error}"
-
     def _evaluated(self, expression: Expression, observation: Observation) -> str:
         try:
             return self._named(expression, observation)
-        except ValueError:
+        except ValueError as error:
+            about = f"{self._outcome.cluster}: {observation.about}"
+            self.problems.append(f"{about} gets no commit status of its own: {error}")
             return ""
 
     def _named(self, expression: Expression, observation: Observation) -> str:

@@ -92,7 +92,7 @@ class View:
 
 def line_of(cluster: str, about: ObjectRef) -> str:
     """How what is known of one object is called."""
-    return f"{cluster} {about}"
+    return f"{cluster} {about.kind}/{about.namespace}/{about.name}"
 
 
 def observe(looks: Iterable[Look], told: Told) -> bool:
@@ -104,8 +104,7 @@ def observe(looks: Iterable[Look], told: Told) -> bool:
             for o in outcome.observations:  # of thousands, nearly all are live and known to be
                 if o.state in RESULTS and not o.past:
                     result = live if o.state is State.SUCCESS else f"{outcome.commit} {fingerprint(o)}"
-                    about = o.about
-                    new |= told.observe(f"{look.cluster} {about.kind}/{about.namespace}/{about.name}", result)
+                    new |= told.observe(line_of(look.cluster, o.about), result)
     return new
 
 

@@ -68,14 +68,10 @@ class _Statuses:
 
     def due(self) -> Iterator[News]:
         """Those of single objects first."""
-        nameless = False
         for context, observation in self._contexts.each():
-            if not context:
-                nameless = True
-            elif not observation.keeps:
+            if context and not observation.keeps:
                 yield from self._one(context, observation)
-        if nameless:
-            yield from (News(problem=problem) for problem in self._contexts.problems())
+        yield from (News(problem=problem) for problem in self._contexts.problems)
         yield from self._whole()
 
     def _one(self, context: str, observation: Observation) -> Iterator[News]:
