@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from landed.http import Http, Request, Response, TokenBucket
-from landed.model import Channel, Digest, Event, Finding, GitHost, Held, Payload, Repository
+from landed.model import Channel, CommitStatus, Digest, Event, Finding, GitHost, Held, Payload, Repository
+from landed.providers.asking import ARRIVED, Answer
+from landed.render import cut
 
 P = TypeVar("P")
 
@@ -72,6 +74,15 @@ def wanted(kind: type[P], payload: object) -> P:
     return payload
 
 
+def arrived(provider: GitProvider, status: CommitStatus, limit: int) -> Answer | None:
+    """``ARRIVED`` if the host holds ``status``, whose description was cut to ``limit``; else None.
+
+    Raises DeliveryError if it cannot be read back.
+    """
+    held = provider.held(status.repository, status.commit).get(status.context)
+    return ARRIVED if held == Held(status.state, cut(status.description, limit)) else None
+
+
 def first_five(
     repositories: Sequence[Repository], who: str, look: Callable[[Repository], Finding]
 ) -> tuple[Finding, ...]:
@@ -94,6 +105,7 @@ __all__ = [
     "GitProviderModule",
     "Held",
     "Http",
+    "arrived",
     "first_five",
     "wanted",
 ]

@@ -15,7 +15,7 @@ from landed.model import CommitStatus, Finding, GitHost, Held, Payload, Reposito
 from landed.providers.asking import ARRIVED, Answer
 from landed.providers.git.azuredevops import examination
 from landed.providers.git.azuredevops.api import Api
-from landed.providers.interface import wanted
+from landed.providers.interface import arrived, wanted
 from landed.render import cut
 
 #: Characters. Microsoft documents none; nothing of ours is longer.
@@ -83,14 +83,10 @@ class AzureDevOps:
         }
         if status.target_url:
             body["targetUrl"] = status.target_url
-        answer = self._api.asker.ask(task, url, body, lambda: self._arrived(status))
+        answer = self._api.asker.ask(task, url, body, lambda: arrived(self, status, DESCRIPTION_LIMIT))
         if answer is not ARRIVED and not _says(answer, STATES[status.state]):
             raise self._api.asker.nonsense(task, answer)
         return ""
-
-    def _arrived(self, status: CommitStatus) -> Answer | None:
-        held = self.held(status.repository, status.commit).get(status.context)
-        return ARRIVED if held == Held(status.state, cut(status.description, DESCRIPTION_LIMIT)) else None
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it see the repositories? Writes nothing."""

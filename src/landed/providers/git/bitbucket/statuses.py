@@ -19,7 +19,7 @@ from landed.providers.asking import ARRIVED, Answer, Asker, Task
 from landed.providers.credentials import authorization, secrets
 from landed.providers.git.bitbucket.dialect import DIALECT
 from landed.providers.git.bitbucket.examination import rights, token
-from landed.providers.interface import Held, first_five, wanted
+from landed.providers.interface import Held, arrived, first_five, wanted
 from landed.render import cut
 
 DESCRIPTION_LIMIT = 255
@@ -86,7 +86,7 @@ class Bitbucket:
             "description": cut(status.description, DESCRIPTION_LIMIT),
             "url": self._link(status),
         }
-        answer = self._asker.ask(task, url, body, lambda: self._arrived(status))
+        answer = self._asker.ask(task, url, body, lambda: arrived(self, status, DESCRIPTION_LIMIT))
         if answer is not ARRIVED and not _taken(answer, body):
             raise self._asker.nonsense(task, answer)
         return ""
@@ -142,10 +142,6 @@ class Bitbucket:
             if not query:
                 raise self._asker.nonsense(task, answer)
         raise DeliveryError(f"{task.who}: {task.without}: there are more than {PAGES * 100} of them.")
-
-    def _arrived(self, status: CommitStatus) -> Answer | None:
-        held = self.held(status.repository, status.commit).get(status.context)
-        return ARRIVED if held == Held(status.state, cut(status.description, DESCRIPTION_LIMIT)) else None
 
     def _visible(self, repository: Repository) -> Finding:
         task = self._task("GET", f"{repository.path} cannot be read", repository)

@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 from landed.http import TokenBucket
 from landed.model import CommitStatus, Finding, GitHost, Payload, Repository, State
-from landed.providers.asking import ARRIVED, Answer
+from landed.providers.asking import ARRIVED
 from landed.providers.git.github import examination
 from landed.providers.git.github.api import Api
-from landed.providers.interface import Held, wanted
+from landed.providers.interface import Held, arrived, wanted
 from landed.render import cut
 
 DESCRIPTION_LIMIT = 140
@@ -68,14 +68,10 @@ class GitHub:
         }
         if status.target_url:
             body["target_url"] = status.target_url
-        answer = self._api.asker.ask(task, url, body, lambda: self._arrived(status))
+        answer = self._api.asker.ask(task, url, body, lambda: arrived(self, status, DESCRIPTION_LIMIT))
         if answer is not ARRIVED and not (answer.status == 201 and isinstance(answer.value, dict)):
             raise self._api.asker.nonsense(task, answer)
         return ""
-
-    def _arrived(self, status: CommitStatus) -> Answer | None:
-        held = self.held(status.repository, status.commit).get(status.context)
-        return ARRIVED if held == Held(status.state, cut(status.description, DESCRIPTION_LIMIT)) else None
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it write statuses there? Writes nothing."""

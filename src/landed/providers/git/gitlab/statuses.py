@@ -16,7 +16,7 @@ from landed.providers.asking import ARRIVED, Answer
 from landed.providers.git.gitlab import examination
 from landed.providers.git.gitlab.api import Api, Entry, is_number, without_job_token
 from landed.providers.git.gitlab.dialect import stuck_in
-from landed.providers.interface import Held, wanted
+from landed.providers.interface import Held, arrived, wanted
 from landed.render import cut
 
 DESCRIPTION_LIMIT = 255
@@ -90,16 +90,12 @@ class GitLab:
         }
         if status.target_url:
             body["target_url"] = status.target_url
-        answer = self._api.asker.ask(task, url, body, lambda: self._arrived(status))
+        answer = self._api.asker.ask(task, url, body, lambda: arrived(self, status, DESCRIPTION_LIMIT))
         if answer is ARRIVED:
             return ""
         if answer.status != 201 or _READ.get(str(self._api.entry(task, answer).get("status"))) is not status.state:
             raise self._api.asker.nonsense(task, answer)
         return ""
-
-    def _arrived(self, status: CommitStatus) -> Answer | None:
-        held = self.held(status.repository, status.commit).get(status.context)
-        return ARRIVED if held == Held(status.state, cut(status.description, DESCRIPTION_LIMIT)) else None
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it write statuses there? Writes nothing."""
