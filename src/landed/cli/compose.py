@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from landed.delivery import Parts
 from landed.errors import ConfigurationError
 from landed.kube import connect, contexts
 from landed.ledger import ledger
-from landed.model import Channel, Cluster, Repository, Secret
+from landed.model import Channel, Cluster, GitHost, Repository, Secret
 from landed.plan import Wording
 from landed.providers.outlet import ChannelOutlet, GitOutlet, Outlet, Turns
 from landed.reports.console import Console
@@ -48,11 +48,12 @@ def webhooks(o: Options) -> tuple[Channel, ...]:
     return channels({"slack": o.slack_webhook, "generic": o.generic_webhook})
 
 
-def outlets(o: Options) -> Mapping[str, Outlet]:
-    """Every destination by its name."""
+def outlets(o: Options, served: Sequence[GitHost] | None = None) -> Mapping[str, Outlet]:
+    """Every destination by its name; ``served`` are the Git hosts, where they are known already."""
+    served = hosts(o) if served is None else served
     door = cache(_door)  # opened at the first use, and shared from then on
     turns = Turns()
-    found: list[Outlet] = [GitOutlet(host, type_, turns) for host in hosts(o) for type_ in told(o, host)]
+    found: list[Outlet] = [GitOutlet(host, type_, turns) for host in served for type_ in told(o, host)]
     found += [ChannelOutlet(channel, door) for channel in webhooks(o)]
     return {outlet.destination.name: outlet for outlet in found}
 
@@ -63,8 +64,11 @@ def _door() -> Http:
     return Http()
 
 
-def wording(o: Options) -> Wording:
-    """How statuses are named. Raises ConfigurationError where two statuses would get one name."""
+def wording(o: Options, served: Sequence[GitHost] | None = None) -> Wording:
+    """How statuses are named; ``served`` as for ``outlets``.
+
+    Raises ConfigurationError where two statuses would get one name.
+    """
     context, whole = o.status_context, o.status_context_commit
     if o.commit_status_expr and context != STATUS_CONTEXT:
         raise ConfigurationError(
@@ -82,7 +86,8 @@ def wording(o: Options) -> Wording:
             )
     if context == whole:
         raise ConfigurationError("--status-context and --status-context-commit must differ.")
-    deployments = o.deployments or (("*",) if any(host.job_token for host in hosts(o)) else ())
+    served = hosts(o) if served is None else served
+    deployments = o.deployments or (("*",) if any(host.job_token for host in served) else ())
     return Wording(
         context,
         whole,
@@ -209,11 +214,11 @@ def line(o: Options, console: Console) -> Iterator[Line]:
             warnings=warnings,
             parts=Parts(
                 ledger(o.ledger, lock_timeout=o.lock_timeout, warn=console.warn, progress=console.progress),
-                outlets(o),
+                outlets(o, served),
                 console,
                 time.time,
             ),
-            wording=wording(o),
+            wording=wording(o, served),
             pause=time.sleep,
             repositories=repositories(o, find),
             locate=find,
