@@ -22,7 +22,8 @@ def seen(state: State = State.FAILURE, name: str = "web", **rest: Any) -> Observ
 
 
 def outcome(*observations: Observation, commit: str = B, whole: bool = True) -> Outcome:
-    return Outcome("prod", FLEET if commit else Repository("", ""), commit, observations, whole)
+    missing = () if whole else (ObjectRef("Kustomization", "apps", "other"),)
+    return Outcome("prod", FLEET if commit else Repository("", ""), commit, observations, missing)
 
 
 @pytest.mark.parametrize(

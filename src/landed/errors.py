@@ -51,7 +51,8 @@ class DeliveryError(LandedError):
 
     ``passing`` is true where a later try may succeed without anybody's doing (a timeout, a 5xx, a rate limit);
     ``uncertain`` where the request may have been carried out although no answer came back; ``read_only`` where the
-    token is good and may not write there, as on a pull request from a fork.
+    token is good and may not write there, as on a pull request from a fork; ``gone`` where the message that was to be
+    edited is not there any more.
     """
 
     exit_code = UNDELIVERED
@@ -64,8 +65,10 @@ class DeliveryError(LandedError):
         passing: bool = False,
         uncertain: bool = False,
         read_only: bool = False,
+        gone: bool = False,
     ) -> None:
         super().__init__(message, hint)
         self.passing = passing
         self.uncertain = uncertain
         self.read_only = read_only
+        self.gone = gone

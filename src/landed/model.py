@@ -8,7 +8,7 @@ Times are whole seconds since the Unix epoch, in the clock of whoever wrote them
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -50,6 +50,8 @@ class State(StrEnum):
     PENDING = "pending"
     SUPERSEDED = "superseded"
     """Flux went on to another commit before this one had a result. Never observed: it follows from what was told."""
+    STALE = "stale"
+    """The controller has not looked for longer than it should take. Told to channels, never to a Git host."""
     SUSPENDED = "suspended"
     DELETING = "deleting"
     NEW = "new"
@@ -112,6 +114,11 @@ class Source(Struct, frozen=True):
     """``org.opencontainers.image.source`` of the artifact."""
     updated: int = 0
     """``.status.artifact.lastUpdateTime``."""
+    labels: Mapping[str, str] = {}
+    """Kept only where the reader was asked to; so are ``metadata`` and ``uid``."""
+    metadata: Mapping[str, str] = {}
+    """As a Kustomization's."""
+    uid: str = ""
     ready: Condition | None = None
     fetch_failed: Condition | None = None
     suspended: bool = False
@@ -144,6 +151,12 @@ class Kustomization(Struct, frozen=True, gc=False):
     """``lastAttemptedRevision``: stale while a run is fetching, and after ArtifactFailed."""
     history: tuple[Snapshot, ...] = ()
     """Newest first. At most five; only the ones at or after the reader's ``since``."""
+    healthy: Condition | None = None
+    """Where something of it is health-checked. This and what follows is kept only where the reader was asked to."""
+    inventory: tuple[str, ...] = ()
+    """What stands in the cluster by its doing, as messages call it (``Deployment/apps/web``), sorted."""
+    patience: int = 0
+    """Seconds after which kustomize-controller must have looked again: ``interval`` and ``timeout`` together."""
 
 
 class HelmRelease(Struct, frozen=True):
@@ -156,8 +169,13 @@ class HelmRelease(Struct, frozen=True):
     observed_generation: int = -1
     deleting: bool = False
     suspended: bool = False
+    labels: Mapping[str, str] = {}
+    """As a source's; so is ``uid``."""
     metadata: Mapping[str, str] = {}
     """As a Kustomization's."""
+    uid: str = ""
+    attempted: str = ""
+    """``lastAttemptedRevision``: the version of the chart. Kept as the labels are."""
     ready: Condition | None = None
     stalled: Condition | None = None
 
@@ -217,7 +235,19 @@ class Observation(Struct, frozen=True, gc=False):
     together: int = 1
     """How many objects speak here, because they share one context; then the message says how they stand."""
     metadata: Mapping[str, str] = {}
-    """What the object adds to its events: its annotations ``event.toolkit.fluxcd.io/KEY``, by KEY."""
+    """What the object adds to its events: its annotations ``event.toolkit.fluxcd.io/KEY``, by KEY. Where an Alert asks,
+    also what that adds."""
+    labels: Mapping[str, str] = {}
+    """The object's. This and what follows is known only where an Alert asks."""
+    inventory: tuple[str, ...] = ()
+    """What stands in the cluster by the object's doing, sorted; of an object that shows a result."""
+    changes: tuple[str, ...] = ()
+    """What became of that since it was last told: ``Deployment/apps/web created``; Flux's own words where they can be
+    read."""
+    health: str = ""
+    """What its health check said when it passed."""
+    closes: bool = False
+    """To be told only where it ends a failure that was told."""
 
 
 class Outcome(Struct, frozen=True):
@@ -232,9 +262,14 @@ class Outcome(Struct, frozen=True):
     commit: str
     observations: tuple[Observation, ...]
     """At least one; sorted; one per object."""
-    whole: bool = True
-    """Whether every Kustomization that follows the same reference speaks of this commit. If not, the others have moved
-    on to another one, and nobody may say that this one is live."""
+    missing: tuple[ObjectRef, ...] = ()
+    """The Kustomizations that follow the same reference and do not speak of this commit: they have moved on to another
+    one, and nobody may say that this one is live."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether everybody who should speaks of the commit."""
+        return not self.missing
 
     @property
     def state(self) -> State:
@@ -260,6 +295,9 @@ class Look(Struct, frozen=True):
     failure, sources that cannot fetch although everything behind them may still look green."""
     healthy: tuple[ObjectRef, ...] = ()
     """Sources that can fetch: what ends a trouble that was told."""
+    fetched: tuple[Observation, ...] = ()
+    """What sources hold, for those who want to hear of sources: with the state success, and a commit where it is known.
+    """
     warnings: tuple[str, ...] = ()
     seen: int = 0
     error: str = ""
@@ -350,12 +388,39 @@ class Story(Struct, frozen=True):
     """Seconds between the failure being told and now, when it is over."""
     rolled_back_from: str = ""
     """The commit that this one, told before, has replaced."""
+    superseded_by: str = ""
+    """A revision: Flux left the commit for it before this one had a result."""
+    flapping: tuple[ObjectRef, ...] = ()
+    """What goes to and fro between success and failure."""
+    subject: str = ""
+    """The first line of the commit's message."""
+    author: str = ""
+
+    @property
+    def state(self) -> State:
+        """How the story reads."""
+        if self.superseded_by:
+            return State.SUPERSEDED
+        alone = self.outcome.observations[0].state if not self.outcome.commit else None
+        return alone if alone in (State.SUSPENDED, State.STALE) else self.outcome.state
 
 
 class Digest(Struct, frozen=True):
-    """Everything one look has to say to one channel."""
+    """What a channel is told at once: everything new in one look, or one commit in the message that follows it."""
 
     stories: tuple[Story, ...]
+    about: str = ""
+    """Whatever this is about, the same at every look, where the message is edited as that goes on; else empty."""
+    handle: str = ""
+    """What the service called the message when it was posted; empty where a new one is to be posted."""
+    reply: bool = False
+    """An answer in the thread of the message ``handle``, or beside it where there are no threads."""
+    summary: str = ""
+    """What the Alert says in general; so do the ``facts``."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Name and value, in order."""
+    unread: tuple[str, ...] = ()
+    """Clusters of which nothing is known at present, although something may have been told."""
 
 
 class InvolvedObject(Struct, frozen=True, omit_defaults=True):
@@ -412,13 +477,47 @@ class Update(Struct, frozen=True):
     payload: Payload
 
 
+class EventSource(Struct, frozen=True):
+    """An entry of an Alert's ``eventSources``."""
+
+    kind: str
+    name: str
+    """``*`` for all."""
+    namespace: str
+    labels: tuple[tuple[str, str], ...] = ()
+    """``matchLabels``, sorted."""
+
+
+class Alert(Struct, frozen=True):
+    """Which events a destination wants to hear of, https://fluxcd.io/flux/components/notification/alerts/ ."""
+
+    namespace: str
+    name: str
+    provider: str
+    """The name of its Provider, in the same namespace."""
+    uid: str = ""
+    severity: str = "info"
+    """``info`` or ``error``."""
+    sources: tuple[EventSource, ...] = ()
+    inclusion: tuple[str, ...] = ()
+    """Regular expressions of which one must be found in an event's message, if there are any."""
+    exclusion: tuple[str, ...] = ()
+    """Regular expressions of which none may be found."""
+    metadata: tuple[tuple[str, str], ...] = ()
+    """``eventMetadata``, sorted."""
+    summary: str = ""
+    clusters: tuple[str, ...] = ()
+    """The clusters whose events are meant; none for all."""
+
+
 class Destination(Struct, frozen=True):
     """Somewhere updates go, as far as the plan must know it."""
 
     name: str
-    """Stable and free of secrets: the ledger's key (``github.com``, ``slack``)."""
+    """Stable and free of secrets: the ledger's key (``github.com``, ``slack``, ``Alert apps/on-call``)."""
     takes: str
-    """A Git host ``statuses``, ``deployments``, ``comments`` or ``dispatches``; a channel ``digests`` or ``events``."""
+    """A Git host ``statuses``, ``deployments``, ``comments`` or ``dispatches``; a channel ``digests`` (a message for
+    each look), ``messages`` (one for each commit, edited as it goes on) or ``events``."""
     host: str = ""
     """Of a Git host: the repositories' host it answers for."""
     description_limit: int = 140
@@ -431,6 +530,18 @@ class Destination(Struct, frozen=True):
     """Whether it tells queued from in progress."""
     details: bool = False
     """Whether it has room for an explanation."""
+    threads: bool = False
+    """Whether a message can be answered in a thread of its own."""
+    alerts: tuple[Alert, ...] = ()
+    """Who wants it told; where there are none, everything is."""
+    within: Repository | None = None
+    """The one repository it is for, or the path that its repositories begin with."""
+    beside: tuple[Repository, ...] = ()
+    """Repositories, or paths that they begin with, of which others tell the same host."""
+    whole: bool = True
+    """Whether a commit gets a status for all of a cluster, too."""
+    expression: Callable[[Event, Destination], str] | None = None
+    """What names a commit status, instead of the run's wording. Raises ValueError with a sentence."""
 
 
 class Delivery(Struct, frozen=True):
@@ -486,6 +597,20 @@ class GitHubApp(Struct, frozen=True):
     """User or organization that has installed it; needed where there is no ``installation_id``."""
 
 
+class Network(Struct, frozen=True):
+    """How a destination is reached, where that is not as usual."""
+
+    proxy: Secret = Secret("")
+    """URL of an HTTP, HTTPS or SOCKS5 proxy, with a user and password where it takes them."""
+    ca: str = ""
+    """Certificates to trust beside the usual ones, in PEM format."""
+    certificate: str = ""
+    """Our own certificate, in PEM format; ``key`` is its key."""
+    key: Secret = Secret("")
+    timeout: float = 0.0
+    """Seconds between bytes; 0 as usual."""
+
+
 class GitHost(Struct, frozen=True):
     """A Git host to keep commit statuses on."""
 
@@ -522,3 +647,12 @@ class Channel(Struct, frozen=True):
     name: str
     """The ledger's key and what messages call it; holds no secret."""
     address: Secret
+    channel: str = ""
+    """``Provider.spec.channel``, whatever that is to the service; so is ``username``."""
+    username: str = ""
+    token: Secret = Secret("")
+    """``token`` of the Provider's Secret; for ``generic-hmac`` the key. Of ``slack`` a bot's token."""
+    password: Secret = Secret("")
+    headers: tuple[tuple[str, Secret], ...] = ()
+    """Headers to add, for services that take any."""
+    network: Network = Network()

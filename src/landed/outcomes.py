@@ -74,7 +74,7 @@ def judge(
     company = _Company()
     for k in cluster.kustomizations:
         spoken = tuple(view.kustomization(k))
-        company.add(view.line(k), spoken)
+        company.add(view.line(k), k.ref, spoken)
         said += spoken
     said += [o for release in cluster.helm_releases for o in view.helm_release(release)]
     said += [o for source in cluster.sources.values() for o in view.source(source)]
@@ -93,23 +93,27 @@ def judge(
 
 
 class _Company:
-    """Who follows the same line as whom, and how many of them speak of a commit."""
+    """Who follows the same line as whom, and who of them speaks of a commit."""
 
     def __init__(self) -> None:
-        self._followers: Counter[_Line | None] = Counter()
+        self._followers: dict[_Line | None, list[ObjectRef]] = defaultdict(list)
         self._speakers: dict[tuple[Repository, str], Counter[_Line | None]] = defaultdict(Counter)
 
-    def add(self, line: _Line | None, observations: Iterable[Observation]) -> None:
+    def add(self, line: _Line | None, about: ObjectRef, observations: Iterable[Observation]) -> None:
         """Count one Kustomization, which follows ``line``, with what it says."""
         spoken = [(o.repository, o.commit) for o in observations if o.commit and o.repository is not None]
         if spoken:
-            self._followers[line] += 1
+            self._followers[line].append(about)
             for key in spoken:
                 self._speakers[key][line] += 1
 
-    def whole(self, key: tuple[Repository, str]) -> bool:
-        """Whether all who follow a line on which somebody speaks of this commit speak of it."""
-        return all(self._followers[line] == number for line, number in self._speakers.get(key, {}).items())
+    def missing(self, key: tuple[Repository, str], speakers: Iterable[Observation]) -> tuple[ObjectRef, ...]:
+        """Who follows a line on which somebody speaks of this commit, and is not among those who do."""
+        short = [line for line, n in self._speakers.get(key, {}).items() if len(self._followers[line]) != n]
+        if not short:
+            return ()
+        speaking = {o.about for o in speakers}
+        return tuple(sorted({ref for line in short for ref in self._followers[line]} - speaking))
 
 
 def _outcomes(cluster: str, observations: Iterable[Observation], company: _Company) -> tuple[Outcome, ...]:
@@ -118,7 +122,7 @@ def _outcomes(cluster: str, observations: Iterable[Observation], company: _Compa
         if observation.commit and observation.repository is not None:
             groups[observation.repository, observation.commit].append(observation)
     found = [
-        Outcome(cluster, *key, tuple(sorted(group, key=lambda o: o.about)), company.whole(key))
+        Outcome(cluster, *key, tuple(sorted(group, key=lambda o: o.about)), company.missing(key, group))
         for key, group in groups.items()
     ]
     # What came and went is told before what is current, in the order in which it happened.

@@ -39,6 +39,17 @@ class Requirement(Struct, frozen=True):
         return (self.key in labels) is (self.operator == "exists")
 
 
+class Wants(Struct, frozen=True):
+    """What is to be known of objects beyond what speaks of commits. All of it costs time to read."""
+
+    metadata: bool = False
+    """What their annotations add to events."""
+    details: bool = False
+    """What Alerts are matched with and tell of: labels, health, inventories, intervals; ``metadata`` as well."""
+    kinds: frozenset[str] = frozenset()
+    """Kinds of sources and releases that are wanted although no Kustomization refers to them."""
+
+
 class Selection(Struct, frozen=True):
     """Which Kustomizations are meant; an empty field means all."""
 

@@ -63,6 +63,7 @@ def refusal(request: Request, answer: Response, uncertain: bool) -> DeliveryErro
         _hint(request, answer),
         passing=answer.status in LATER or answer.status >= 500,
         uncertain=uncertain,
+        gone=any(_says(answer, sign) for sign in request.gone),
     )
 
 
@@ -78,8 +79,11 @@ def _destination(request: Request, answer: Response) -> str:
 
 
 def _hint(request: Request, answer: Response) -> str:
-    text = answer.body[:4096].decode(errors="replace")
-    for sign, hint in request.hints.items():
-        if sign == str(answer.status) or (not sign.isdigit() and sign in text):
-            return hint
-    return HINTS.get(answer.status, "")
+    return next((hint for sign, hint in request.hints.items() if _says(answer, sign)), HINTS.get(answer.status, ""))
+
+
+def _says(answer: Response, sign: str) -> bool:
+    """Whether ``sign`` is the answer's status or, if it is no number of that kind, a word of its body."""
+    if len(sign) == 3 and sign.isdigit():
+        return sign == str(answer.status)
+    return sign in answer.body[:4096].decode(errors="replace")

@@ -71,11 +71,11 @@ class Http:
                 if 200 <= answer.status < 300:
                     return answer
                 asked = retry_after(answer.headers.get("retry-after", ""), time.time())
-                uncertain = answer.status in PERHAPS_DONE and request.method not in REPEATABLE
+                uncertain = answer.status in PERHAPS_DONE and not _repeatable(request)
                 failure, again = refusal(request, answer, uncertain), answer.status in LATER and not uncertain
             else:
                 asked = None
-                uncertain = answer.perhaps_sent and request.method not in REPEATABLE
+                uncertain = answer.perhaps_sent and not _repeatable(request)
                 failure, again = unanswered(request, answer, uncertain), answer.passing and not uncertain
             if not (again and patience.wait(asked)):
                 raise patience.worded(failure) if again else failure
@@ -140,6 +140,10 @@ class Http:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _repeatable(request: Request) -> bool:
+    return request.repeatable or request.method in REPEATABLE
 
 
 class _Body:

@@ -27,6 +27,10 @@ class Request(Struct, frozen=True):
     """What people call the other side: ``Slack``."""
     hints: Mapping[str, str] = {}
     """What to do about a refusal, by its status (``404``) or a word of its body (``no_service``); first match wins."""
+    gone: tuple[str, ...] = ()
+    """Statuses, or words of a refusal's body, which say that the message to be edited is not there any more."""
+    repeatable: bool = False
+    """Whether doing it twice is the same as doing it once, although its method does not say so."""
 
     @property
     def origin(self) -> str:
@@ -64,15 +68,20 @@ def json_request(
     service: str = "",
     headers: Mapping[str, Secret | str] | None = None,
     hints: Mapping[str, str] | None = None,
+    method: str = "POST",
+    gone: tuple[str, ...] = (),
+    repeatable: bool = False,
 ) -> Request:
-    """Make a POST of ``value`` as JSON. The same value gives the same bytes: members keep their order."""
+    """Make a request of ``value`` as JSON. The same value gives the same bytes: members keep their order."""
     return Request(
-        "POST",
+        method,
         url,
         {"Content-Type": "application/json", **(headers or {})},
         msgspec.json.encode(value),
         service,
         hints or {},
+        gone,
+        repeatable,
     )
 
 

@@ -152,7 +152,7 @@ def shorten(context: str, limit: int) -> str:
 
 def _together(outcome: Outcome) -> Observation:
     """Several observations as one, in the state that they add up to."""
-    state = structs.replace(outcome, whole=True).state
+    state = structs.replace(outcome, missing=()).state
     worst = next(o for o in outcome.observations if o.state is state)
     keeps = state is not State.FAILURE and any(o.keeps for o in outcome.observations)
     failed = [f"{o.about} {o.reason}" for o in outcome.observations if o.state is State.FAILURE]

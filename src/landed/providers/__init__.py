@@ -42,8 +42,13 @@ class ChatType(Struct, frozen=True):
     """A channel's type."""
 
     module: str
+    """Below ``providers.chat``."""
     takes: str
-    """``digests`` (one message per look) or ``events`` (Flux's event object, one per observation)."""
+    """``digests`` (messages for people) or ``events`` (Flux's event object, one per event)."""
+    edits: str = ""
+    """When a message is kept for each commit and edited as that goes on: ``always``, with a ``token``, or never."""
+    threads: bool = False
+    """Whether such a message can be answered in a thread of its own."""
 
 
 #: By Flux's ``Provider.spec.type`` where it has one; check runs and deployments are ours.
@@ -75,8 +80,8 @@ GIT = {
 }
 
 CHAT = {
-    "generic": ChatType("landed.providers.chat.generic", "events"),
-    "slack": ChatType("landed.providers.chat.slack", "digests"),
+    "generic": ChatType("generic", "events"),
+    "slack": ChatType("slack", "digests", edits="token", threads=True),
 }
 
 
@@ -88,4 +93,4 @@ def git_module(type_: str) -> GitProviderModule:
 
 def chat_module(type_: str) -> ChatProviderModule:
     """The module of a channel's type. Raises KeyError for a type that is not in ``CHAT``."""
-    return cast("ChatProviderModule", import_module(CHAT[type_].module))
+    return cast("ChatProviderModule", import_module(f"landed.providers.chat.{CHAT[type_].module}"))

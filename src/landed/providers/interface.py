@@ -55,16 +55,21 @@ class GitProviderModule(Protocol):
 
 
 class ChatProviderModule(Protocol):
-    """A file of ``providers/chat``."""
-
-    TAKES: str
-    """``digests`` (one message per look) or ``events`` (Flux's event object, one per observation)."""
+    """A file of ``providers/chat``: a translation, without any I/O."""
 
     def requests(self, channel: Channel, payload: Digest | Event) -> Sequence[Request]:
-        """Everything to send, in order. Pure: the same payload gives the same bytes."""
+        """Everything to send, in order. Pure: the same payload gives the same bytes.
 
-    def acknowledged(self, response: Response) -> None:
-        """Raise DeliveryError unless ``response`` (always 2xx: the door refuses the rest) says that it was taken."""
+        A digest with a ``handle`` edits that message, or, where it is a reply, answers it. A request that edits says in
+        ``gone`` how the service calls a message that is not there any more. Raises DeliveryError where the channel's
+        settings cannot be used.
+        """
+
+    def acknowledged(self, response: Response) -> str:
+        """Raise DeliveryError unless ``response`` (always 2xx: the door refuses the rest) says that it was taken.
+
+        Gives what the service calls the message, to edit it later; "" where it cannot be edited.
+        """
 
 
 def wanted(kind: type[P], payload: object) -> P:

@@ -6,8 +6,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import structs
+
 from landed import providers
-from landed.model import Channel, Destination, Digest, Event, GitHost, Held, Repository, Secret, Update
+from landed.errors import DeliveryError
+from landed.model import Alert, Channel, Destination, Digest, Event, GitHost, Held, Repository, Secret, Update
 
 if TYPE_CHECKING:
     from landed.http import Http, TokenBucket
@@ -111,23 +114,50 @@ class ChannelOutlet:
 
     workers = 1
 
-    def __init__(self, channel: Channel, http: Callable[[], Http]) -> None:
-        self.destination = Destination(channel.name, providers.CHAT[channel.type].takes)
+    def __init__(self, channel: Channel, http: Callable[[], Http], alert: Alert | None = None) -> None:
+        kind = providers.CHAT[channel.type]
+        edits = kind.edits == "always" or (kind.edits == "token" and bool(channel.token))
+        self.destination = Destination(
+            channel.name,
+            "messages" if edits else kind.takes,
+            threads=kind.threads,
+            alerts=(alert,) if alert else (),
+        )
         self._channel = channel
         self._http = http
+        self._posted: dict[str, str] = {}
 
     def lane(self, update: Update) -> str:
         """None: there is one worker."""
         return ""
 
     def deliver(self, update: Update) -> str:
-        """Send every request that says it, in order."""
-        assert isinstance(update.payload, Digest | Event)  # noqa: S101 — the plan pairs them
+        """Send every request that says it, in order. A message that was deleted by hand is posted anew.
+
+        A reply to a message that this run has posted finds it; one to a message that could not be posted waits.
+        """
+        payload = update.payload
+        assert isinstance(payload, Digest | Event)  # noqa: S101 — the plan pairs them
+        if isinstance(payload, Event) or not payload.about:
+            return self._send(payload)
+        handle = self._posted.get(payload.about) or payload.handle
+        if payload.reply and not handle:
+            raise DeliveryError(f"{self._channel.name}: the message to answer could not be posted.", passing=True)
+        try:
+            given = self._send(structs.replace(payload, handle=handle))
+        except DeliveryError as error:
+            if not (error.gone and handle):
+                raise
+            given = self._send(structs.replace(payload, handle=""))
+        if not payload.reply:
+            self._posted[payload.about] = given or handle
+        return given or handle
+
+    def _send(self, payload: Digest | Event) -> str:
         module = providers.chat_module(self._channel.type)
         http = self._http()
-        for request in module.requests(self._channel, update.payload):
-            module.acknowledged(http.send(request))
-        return ""
+        handles = [module.acknowledged(http.send(request)) for request in module.requests(self._channel, payload)]
+        return next(filter(None, handles), "")
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Nothing: what people were told cannot be looked up."""

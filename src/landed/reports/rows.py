@@ -17,12 +17,13 @@ SYMBOLS = {
     "failure": "✗",
     "pending": "◌",
     "success": "✓",
+    "stale": "◌",
     "superseded": "–",
     "suspended": "–",
     "deleting": "–",
     "new": "·",
 }
-COLOURS = {"unreadable": "red", "failure": "red", "pending": "yellow", "success": "green"}
+COLOURS = {"unreadable": "red", "failure": "red", "pending": "yellow", "stale": "yellow", "success": "green"}
 _RANKS = {state: number for number, state in enumerate(SYMBOLS)}
 
 

@@ -16,8 +16,6 @@ from landed.errors import DeliveryError
 from landed.http import Request, Response, clean, json_request, status_text
 from landed.model import Channel, Digest, Event, State, Story
 
-TAKES = "digests"
-
 #: 50 blocks a message, 3000 characters a section (https://docs.slack.dev/reference/block-kit/blocks). All details of a
 #: message share 10,000 characters: nobody reads more.
 SECTION_LIMIT = 3000
@@ -59,10 +57,10 @@ def requests(channel: Channel, payload: Digest | Event) -> Sequence[Request]:
     return (json_request(channel.address, message(payload), service=service, hints=_HINTS),)
 
 
-def acknowledged(response: Response) -> None:
+def acknowledged(response: Response) -> str:
     """Slack takes a message with the two letters ``ok`` and nothing else. Raises DeliveryError."""
     if response.body.strip() == b"ok":
-        return
+        return ""
     said = f": {response.excerpt}" if response.excerpt else ", but nothing else"
     raise DeliveryError(
         f"{response.origin} answered {status_text(response.status)} without taking the message{said}",

@@ -1,0 +1,3 @@
+"""Which Alert wants which event, https://fluxcd.io/flux/components/notification/alerts/ . No I/O."""
+
+from __future__ import annotations
