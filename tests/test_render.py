@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from values import FLEET, MAIN_B, NOW, B
 
 from landed import render
-from landed.model import ObjectRef, Observation, Outcome, Repository, State, Story
+from landed.model import ObjectRef, Observation, Outcome, Repository, State
 
 WEB = ObjectRef("Kustomization", "apps", "web")
 
@@ -181,36 +181,6 @@ LIVE, BAD, WAIT = seen(State.SUCCESS), seen(message="no"), seen(State.PENDING, m
 )
 def test_summary(observations: list[Observation], expected: str) -> None:
     assert render.summary(outcome(*observations)) == expected
-
-
-@pytest.mark.parametrize(
-    ("it", "expected"),
-    [
-        pytest.param(outcome(LIVE), "example/fleet main@ae4f281d is live on prod", id="live"),
-        pytest.param(outcome(BAD), "example/fleet main@ae4f281d failed on prod", id="failed"),
-        pytest.param(outcome(WAIT), "example/fleet main@ae4f281d is on its way to prod", id="pending"),
-        pytest.param(outcome(BAD, commit=""), "Kustomization/apps/web is failing on prod", id="trouble"),
-        pytest.param(outcome(LIVE, commit=""), "Kustomization/apps/web works again on prod", id="trouble-over"),
-    ],
-)
-def test_headline(it: Outcome, expected: str) -> None:
-    assert render.headline(it) == expected
-
-
-def test_a_story_tells_recovery_failures_waiting_and_what_to_run() -> None:
-    story = Story(outcome(seen(name="a", message="no"), seen(State.PENDING, "b")), broken_for=720)
-    assert render.lines(story) == (
-        "Recovered: it was broken for 12m.",
-        "apps/a: Health check failed: no",
-        "1 object waiting: apps/b",
-        "Look further: flux events -n apps --for Kustomization/a",
-    )
-
-
-def test_a_rollback_is_in_the_title() -> None:
-    assert render.title(Story(outcome(LIVE), rolled_back_from="f" * 40)).endswith(
-        "is live on prod, rolled back from ffffffff"
-    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,19 @@ from values import FLEET, MAIN_A, MAIN_B, MAIN_C, NOW, B, C, cluster, git, k, ph
 from landed.delivery import Parts
 from landed.errors import ClusterError, DeliveryError
 from landed.ledger.file import FileLedger
-from landed.model import Cluster, CommitStatus, Destination, Digest, Held, Report, Repository, Snapshot, State, Update
+from landed.model import (
+    Cluster,
+    CommitStatus,
+    Described,
+    Destination,
+    Digest,
+    Held,
+    Report,
+    Repository,
+    Snapshot,
+    State,
+    Update,
+)
 from landed.plan import Wording
 from landed.run import Line, Reader, once_only, run
 from landed.told import Told
@@ -59,6 +71,12 @@ class Host:
         self.asked.append((repository, commit))
         return {s.context: Held(s.state, s.description) for s in self.written if s.commit == commit}
 
+    def knows(self, repository: Repository) -> bool:
+        return repository.host == self.destination.host
+
+    def described(self, repository: Repository, commit: str) -> Described:
+        return Described("Upgrade ingress-nginx", "Ada Lovelace")
+
     def states(self) -> list[tuple[str, State]]:
         return sorted((s.context, s.state) for s in self.written)
 
@@ -85,6 +103,12 @@ class Chat:
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         return {}
+
+    def knows(self, repository: Repository) -> bool:
+        return False
+
+    def described(self, repository: Repository, commit: str) -> Described:
+        raise NotImplementedError
 
 
 class Silence:

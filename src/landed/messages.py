@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from landed import render
 from landed.model import Digest, State, Story
+from landed.story import lines, title
 
 #: What stands before a title.
 MARKS = {
@@ -52,7 +53,7 @@ class Passage(Struct, frozen=True):
     """What there is to say below it, the most important first."""
     cluster: str
     place: str = ""
-    """``acme/fleet@6dcd4ce2``; empty where no commit is known."""
+    """``acme/fleet@6dcd4ce2: Upgrade ingress-nginx (Ada Lovelace)``; empty where no commit is known."""
     link: str = ""
     """Where people look at the commit; empty where nobody knows."""
 
@@ -108,7 +109,7 @@ def message(digest: Digest, most: int = 15) -> Message:
     summary = (("summary", digest.summary),) if digest.summary else ()
     unread = f"Not seen at present: {', '.join(digest.unread)}" if digest.unread else ""
     return Message(
-        render.title(told[0]) if len(stories) == 1 else f"{len(stories)} rollouts: {_count(stories)}",
+        title(told[0]) if len(stories) == 1 else f"{len(stories)} rollouts: {_count(stories)}",
         tuple(_passage(story) for story in told),
         f"… and {_count(left)}" if left else "",
         tuple((_plain(name), _plain(value)) for name, value in (*summary, *digest.facts)),
@@ -143,10 +144,12 @@ def within(lines: Sequence[str], limit: int, escape: Callable[[str], str] = lamb
 def _passage(story: Story) -> Passage:
     outcome = story.outcome
     place = f"{outcome.repository.path}@{outcome.commit[:8]}" if outcome.commit else ""
+    place += f": {story.subject}" if story.subject else ""
+    place += f" ({story.author})" if story.author else ""
     return Passage(
         story.state,
-        render.title(story),
-        render.lines(story),
+        title(story),
+        lines(story),
         _plain(outcome.cluster) or "–",
         _plain(place),
         render.commit_url(outcome.repository, outcome.commit) if outcome.commit else "",

@@ -380,6 +380,17 @@ class Held(Struct, frozen=True):
     """What it takes to change it: the id of a check run or a deployment; empty for commit statuses."""
 
 
+class Described(Struct, frozen=True):
+    """What a Git host calls a commit, not cleaned: anybody may have written it."""
+
+    subject: str
+    """The first line of its message."""
+    author: str
+    """The name of who wrote it, as people see it; empty where only an e-mail address is known."""
+    url: str = ""
+    """Its page, where the host names one of its own."""
+
+
 class Story(Struct, frozen=True):
     """An outcome worth telling people, with what they were told before."""
 
@@ -390,6 +401,8 @@ class Story(Struct, frozen=True):
     """The commit that this one, told before, has replaced."""
     superseded_by: str = ""
     """A revision: Flux left the commit for it before this one had a result."""
+    failing_since: str = ""
+    """The commit that it has failed since, where that is an earlier one."""
     flapping: tuple[ObjectRef, ...] = ()
     """What goes to and fro between success and failure."""
     subject: str = ""
@@ -401,6 +414,8 @@ class Story(Struct, frozen=True):
         """How the story reads."""
         if self.superseded_by:
             return State.SUPERSEDED
+        if self.flapping:
+            return State.FAILURE
         alone = self.outcome.observations[0].state if not self.outcome.commit else None
         return alone if alone in (State.SUSPENDED, State.STALE) else self.outcome.state
 
@@ -444,6 +459,20 @@ class Event(Struct, frozen=True):
     reason: str
     metadata: Mapping[str, str]
     reportingController: str
+
+
+class Happened(Struct, frozen=True):
+    """What a controller said of an object in one of the cluster's own Events, which are kept for an hour or so."""
+
+    reason: str
+    message: str
+    revision: str = ""
+    """Flux's own string, where the Event is annotated with one."""
+    origin_revision: str = ""
+    at: int = 0
+    """When it was said last."""
+    severity: str = "info"
+    """``info`` or ``error``."""
 
 
 class Dispatch(Struct, frozen=True):
@@ -625,8 +654,7 @@ class GitHost(Struct, frozen=True):
     token: Secret = Secret("")
     max_wait: float = 60.0
     """Seconds a delivery may wait for a rate limit before it is left for the next run."""
-    ca_file: str = ""
-    """Certificates to trust beside the usual ones, in PEM format."""
+    network: Network = Network()
     web_url: str = ""
     """Where people look at it, its relative root included: ``https://example.com/gitlab``. Empty: ``https://HOST``."""
     aliases: tuple[str, ...] = ()

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from zlib import crc32
 
-from landed.model import Event, InvolvedObject, Observation, Outcome, Repository, State, Story
+from msgspec import structs
+
+from landed.model import Event, InvolvedObject, Observation, Outcome, Repository, State
 from landed.revision import loopback, short
 
 # Patterns are compiled when they are first needed: a run without news needs none of them.
@@ -103,6 +106,8 @@ def say(observation: Observation, limit: int = 140) -> str:
     """One observation as one line of at most ``limit`` characters, to be read beside its state."""
     if observation.together > 1:
         return cut(first_line(observation.message), limit)
+    if observation.state is State.SUCCESS and observation.reason == "NewArtifact":
+        return cut(f"Fetched {short(observation.revision or observation.commit)}", limit)
     if observation.state is State.SUCCESS:
         took = f" in {duration(observation.duration)}" if observation.duration else ""
         return cut(f"Applied {short(observation.revision or observation.commit)}{took}", limit)
@@ -115,7 +120,8 @@ def _count(number: int, one: str) -> str:
     return f"{number} {one}" if number == 1 else f"{number} {one}s"
 
 
-def _names(observations: Iterable[Observation], most: int = 3) -> str:
+def names(observations: Iterable[Observation], most: int = 3) -> str:
+    """The first few by name, the others by number."""
     listed = [name(observation) for observation in observations]
     more = f" and {len(listed) - most} more" if len(listed) > most else ""
     return ", ".join(listed[:most]) + more
@@ -132,10 +138,10 @@ def summary(outcome: Outcome, limit: int = 140) -> str:
         failed = by[State.FAILURE]
         if total == 1:
             return say(failed[0], limit)
-        return cut(f"{len(failed)} of {total} failed: {_names(failed)}", limit)
+        return cut(f"{len(failed)} of {total} failed: {names(failed)}", limit)
     if total == 1:
         return say(outcome.observations[0], limit)
-    return cut(f"{live} of {total} live, waiting for {_names(by[State.PENDING])}", limit)
+    return cut(f"{live} of {total} live, waiting for {names(by[State.PENDING])}", limit)
 
 
 def explanation(observations: Iterable[Observation]) -> str:
@@ -178,45 +184,6 @@ def _code(text: str) -> str:
     return f"`{plain}`" if plain else ""
 
 
-def headline(outcome: Outcome) -> str:
-    """Which commit, where, and how it stands: ``acme/fleet main@6dcd4ce2 is live on prod``."""
-    if not outcome.commit:
-        first = outcome.observations[0]
-        how = "works again" if first.state is State.SUCCESS else "is failing"
-        return f"{first.about} {how} on {outcome.cluster}"
-    revision = next((o.revision for o in outcome.observations if o.revision), "") or outcome.commit
-    stands = {State.SUCCESS: "is live on", State.FAILURE: "failed on", State.PENDING: "is on its way to"}
-    return f"{outcome.repository.path} {short(revision)} {stands[outcome.state]} {outcome.cluster}"
-
-
-def title(story: Story) -> str:
-    """The headline of a message about ``story``, as plain text."""
-    text = headline(story.outcome)
-    if story.rolled_back_from:
-        text += f", rolled back from {story.rolled_back_from[:8]}"
-    return clean(text).replace("\n", " ")
-
-
-def lines(story: Story) -> tuple[str, ...]:
-    """What a message says below its title, most important first: recovery, failures, who waits, what to run next."""
-    outcome = story.outcome
-    failed = [o for o in outcome.observations if o.state is State.FAILURE]
-    waiting = [o for o in outcome.observations if o.state is State.PENDING]
-    live = [o for o in outcome.observations if o.state is State.SUCCESS]
-    text = []
-    if story.broken_for:
-        text.append(f"Recovered: it was broken for {age(story.broken_for)}.")
-    text += [f"{name(o)}: {say(o, 400)}" for o in failed]
-    if failed and waiting:
-        text.append(f"{_count(len(waiting), 'object')} waiting: {_names(waiting, 5)}")
-    if outcome.state is State.SUCCESS and outcome.commit:
-        text += [f"{name(o)}: {say(o, 200)}" for o in live[:5]]
-        text += [f"… and {len(live) - 5} more"] if len(live) > 5 else []
-    if failed:
-        text.append(f"Look further: {next_command(failed[0])}")
-    return tuple(clean(line).replace("\n", " ") for line in text)
-
-
 def next_command(observation: Observation) -> str:
     """The command that shows more about an object (https://fluxcd.io/flux/cmd/)."""
     about = observation.about
@@ -227,7 +194,13 @@ def next_command(observation: Observation) -> str:
     return f"kubectl describe -n {about.namespace} {about.kind.lower()}/{about.name}"
 
 
-_FLUX_SOURCES = {"GitRepository": "git", "OCIRepository": "oci", "Bucket": "bucket"}
+_FLUX_SOURCES = {
+    "GitRepository": "git",
+    "OCIRepository": "oci",
+    "Bucket": "bucket",
+    "HelmRepository": "helm",
+    "HelmChart": "chart",
+}
 
 
 def commit_url(repository: Repository, commit: str) -> str:
@@ -276,7 +249,7 @@ def event(cluster: str, observation: Observation) -> Event:
     """
     api_version, controller = _CONTROLLERS.get(observation.about.kind, _SOURCE_CONTROLLER)
     about = observation.about
-    metadata = {**observation.metadata, "cluster": cluster}
+    metadata = {"cluster": cluster, **observation.metadata}
     if observation.state is State.SUCCESS and about.kind == "Kustomization":
         metadata["commit_status"] = "update"
     if observation.commit and observation.commit not in observation.revision:
@@ -285,17 +258,33 @@ def event(cluster: str, observation: Observation) -> Event:
         metadata["revision"] = observation.revision
     return Event(
         InvolvedObject(about.kind, about.namespace, about.name, observation.uid, api_version),
-        "error" if observation.state is State.FAILURE else "info",
+        "error" if observation.state in (State.FAILURE, State.STALE) else "info",
         rfc3339(observation.since),
-        _event_message(observation),
+        event_message(observation),
         observation.reason,
         metadata,
         controller,
     )
 
 
-def _event_message(observation: Observation) -> str:
-    """Flux's own wording where it has one; its limit is 39,000 characters."""
+def events(cluster: str, observation: Observation) -> tuple[tuple[str, Event], ...]:
+    """Everything that happened, as Flux's events, in Flux's order: what changed, that the health check passed, and the
+    observation itself. Before each what tells it from others of the same object, "" for the observation's own.
+    """
+    main = event(cluster, observation)
+    metadata = {key: value for key, value in main.metadata.items() if key != "commit_status"}
+    plain = structs.replace(main, reason="Progressing", metadata=metadata)
+    found = []
+    if observation.changes:
+        said = "\n".join(observation.changes)
+        found.append((f"changes {crc32(said.encode()):08x}", structs.replace(plain, message=said[:39000])))
+    if observation.health:
+        found.append(("health", structs.replace(plain, message=observation.health[:39000])))
+    return (*found, ("", main))
+
+
+def event_message(observation: Observation) -> str:
+    """What Flux's event about it says, in Flux's own wording where it has one; its limit is 39,000 characters."""
     if observation.state is State.SUCCESS and observation.about.kind == "Kustomization":
         took = f" in {observation.duration}" if observation.duration else ""
         return f"Reconciliation finished{took}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
@@ -25,6 +26,7 @@ from landed.errors import (
 from landed.model import (
     Cluster,
     Delivery,
+    Digest,
     Held,
     Look,
     ObjectRef,
@@ -39,6 +41,10 @@ from landed.pool import at_once
 from landed.revision import repository
 from landed.told import Told
 
+if TYPE_CHECKING:
+    from landed.background import Asked
+    from landed.plan.changes import Events
+
 #: Seconds that may lie between the time in a snapshot and its being there to read.
 STAMPED_BEFORE = 60
 
@@ -49,6 +55,8 @@ class Reader(Struct, frozen=True):
     cluster: str
     read: Callable[[int], Cluster]
     """Since when histories are wanted → everything there. Raises ClusterError."""
+    events: Asked | None = None
+    """What the cluster's own events say of some objects."""
 
 
 class Line(Struct, frozen=True):
@@ -66,6 +74,8 @@ class Line(Struct, frozen=True):
     dry_run: bool = False
     fail_on_failure: bool = False
     strict: bool = False
+    details: bool = False
+    """Whether there are Alerts, which ask for more than what became of commits."""
 
 
 def run(line: Line, stop: Callable[[Report], float | None]) -> Report:
@@ -93,17 +103,19 @@ def once(line: Line, told: Told, passing: frozenset[ObjectRef] = frozenset()) ->
         passing=passing,
         repositories=line.repositories,
         locate=line.locate,
+        details=line.details,
     )
-    observed = bool(line.parts.outlets) and observe(looks, told)
-    due = _plan(line, looks, told)
+    observed = bool(line.parts.outlets) and observe(looks, told, int(line.parts.now()))
+    looks, due, happened = _known(line, looks, told)
     if line.dry_run:
-        return _report(line, looks, (), due)
+        return _report(line, looks, (), _described(line, looks, due, happened))
     due, unread, asked = _read_back(line, looks, told, due)
+    due = _described(line, looks, due, happened)
     for destination, mark in due.silent:  # before anything is sent: a run cut short must not make news of it
         told.record(destination, mark, int(line.parts.now()))
     served = _serve(line, looks, told, due)
     deliveries = (*unread, *deliver(line.parts, due.updates, told))
-    if served or asked or deliveries or observed:
+    if served or asked or deliveries or observed or _new_stock(line, looks, told):
         _remember(line, looks, told, deliveries)
     return _report(line, looks, deliveries, structs.replace(due, updates=()))
 
@@ -123,6 +135,7 @@ def look(
     passing: frozenset[ObjectRef] = frozenset(),
     repositories: frozenset[Repository] = frozenset(),
     locate: Callable[[str], Repository | None] = repository,
+    details: bool = False,
 ) -> tuple[Look, ...]:
     """Read all clusters, several at once if there are several. One that cannot be read does not stop the others.
 
@@ -138,7 +151,13 @@ def look(
             found[reader.cluster] = Look(reader.cluster, error=error.message, hint=error.hint)
         else:
             found[reader.cluster] = judge(
-                cluster, now=now, since=since, passing=passing, repositories=repositories, locate=locate
+                cluster,
+                now=now,
+                since=since,
+                passing=passing,
+                repositories=repositories,
+                locate=locate,
+                details=details,
             )
 
     if len(readers) == 1:
@@ -157,6 +176,34 @@ def _passing(looks: Iterable[Look]) -> frozenset[ObjectRef]:
 
 
 # ── decide ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _known(line: Line, looks: tuple[Look, ...], told: Told) -> tuple[tuple[Look, ...], Plan, Events]:
+    """The looks with what changed, what is due, and, if anything is, what the clusters' own events say of it."""
+    if not line.details:
+        return looks, _plan(line, looks, told), {}
+    from landed import background  # imported late: a run without Alerts needs none of it
+    from landed.plan.changes import changed
+
+    seen = changed(looks, told)
+    due = _plan(line, seen, told)
+    ask = {reader.cluster: reader.events for reader in line.readers if reader.events is not None}
+    if not due.updates or not ask:
+        return seen, due, {}
+    happened, notes = background.events(ask, seen, due.updates)
+    seen = changed(looks, told, happened)
+    due = _plan(line, seen, told)
+    return seen, structs.replace(due, notes=(*due.notes, *notes)), happened
+
+
+def _described(line: Line, looks: Sequence[Look], due: Plan, happened: Events) -> Plan:
+    """``due`` with the titles and authors of its commits."""
+    if not any(isinstance(update.payload, Digest) for update in due.updates):
+        return due
+    from landed import background  # imported late: a run without messages needs none of it
+
+    updates = background.described(line.parts.outlets.values(), due.updates, looks, happened)
+    return structs.replace(due, updates=updates)
 
 
 def _plan(line: Line, looks: Sequence[Look], told: Told, found: Found | None = None) -> Plan:
@@ -224,8 +271,20 @@ def _remember(line: Line, looks: Iterable[Look], told: Told, deliveries: Sequenc
     """Take down how far this look reached, if everything it brought is told, and write the ledger."""
     if not any(delivery.error for delivery in deliveries):
         told.settle()
+        if line.details:
+            from landed.plan.changes import take_stock
+
+            take_stock(looks, told)
         told.seen.update({look.cluster: _reach(told, look) for look in looks if not look.error})
     line.parts.ledger.save(told)
+
+
+def _new_stock(line: Line, looks: Iterable[Look], told: Told) -> bool:
+    if not line.details:
+        return False
+    from landed.plan.changes import stocked
+
+    return not stocked(looks, told)
 
 
 def _reach(told: Told, look: Look) -> int:

@@ -15,6 +15,8 @@ from landed.model import RESULTS, Mark, State
 
 #: How many commits a line remembers, current ones apart.
 COMMITS_PER_LINE = 10
+#: So many turns between success and failure within so many seconds are flapping; after as long without one it is over.
+TURNS, TURNS_WITHIN = 3, 600
 
 
 class Entry(Struct, gc=False, omit_defaults=True, rename={"fingerprint": "is", "when": "at"}):
@@ -53,6 +55,10 @@ class Told(Struct):
     observed: dict[str, str] = {}
     """``cluster Kind/namespace/name`` → the commit and fingerprint of its last result, whether or not it was told: what
     still holds while Flux looks again at what it has judged."""
+    turns: dict[str, list[int]] = {}
+    """The same lines → when, in our clock, the result of one commit last turned into its opposite; oldest first."""
+    inventories: dict[str, str] = {}
+    """The same lines → what stood in the cluster by the object's doing when that was last told, packed."""
 
     def knows(self, destination: str) -> bool:
         """Whether this destination was ever served: if not, old news is recorded and not told."""
@@ -70,12 +76,24 @@ class Told(Struct):
         entries = self.destinations.get(destination, {}).get(line)
         return entries[-1] if entries else None
 
-    def observe(self, line: str, result: str) -> bool:
+    def observe(self, line: str, result: str, when: int = 0) -> bool:
         """Remember the last result of an object, its commit and fingerprint. True if it is not what was remembered."""
-        if self.observed.get(line) == result:
+        known = self.observed.get(line)
+        if known == result:
             return False
+        if known is not None and _turned(known, result):
+            self.turns[line] = [*self.turns.get(line, ()), when][-TURNS:]
         self.observed[line] = result
         return True
+
+    def flaps(self, line: str, now: int) -> bool:
+        """Whether an object goes to and fro: its last turns are close together, and it has not come to rest since."""
+        turns = self.turns.get(line, [])
+        return len(turns) == TURNS and turns[-1] - turns[0] <= TURNS_WITHIN and now - turns[-1] < TURNS_WITHIN
+
+    def calm(self, now: int) -> None:
+        """Forget turns that are too long ago to matter."""
+        self.turns = {line: turns for line, turns in self.turns.items() if now - turns[-1] < TURNS_WITHIN}
 
     def remembered(self, line: str, commit: str) -> str:
         """The fingerprint of the object's last result, if that was of ``commit``; else ""."""
@@ -119,6 +137,13 @@ class Told(Struct):
         return sum(len(entries) for lines in self.destinations.values() for entries in lines.values())
 
 
+def _turned(before: str, after: str) -> bool:
+    """Whether two results of an object are of one commit and opposite."""
+    commit, _, known = before.partition(" ")
+    same, _, found = after.partition(" ")
+    return commit == same and known.partition(" ")[0] != found.partition(" ")[0]
+
+
 def _newest(entries: list[Entry], current: Collection[str]) -> list[Entry]:
     """The newest ``COMMITS_PER_LINE`` entries; beyond that only current ones, or they would be news at every look."""
     surplus = len(entries) - COMMITS_PER_LINE
@@ -138,7 +163,7 @@ def merge(a: Told, b: Told) -> Told:
 
     Per destination, line and commit the newer acknowledgement stands. ``seen`` keeps the lower of two figures, for each
     vouches for its own destinations only, and looking further back repeats nothing. What either has begun stays begun.
-    Where they remember different results of an object, neither is believed.
+    Where they remember different results or inventories of an object, neither is believed.
     """
     destinations: dict[str, dict[str, list[Entry]]] = {}
     for destination in a.destinations | b.destinations:
@@ -148,12 +173,20 @@ def merge(a: Told, b: Told) -> Told:
         cluster: min(a.seen.get(cluster, figure), b.seen.get(cluster, figure))
         for cluster, figure in (a.seen | b.seen).items()
     }
-    observed = {
-        line: result
-        for line, result in (a.observed | b.observed).items()
-        if a.observed.get(line, result) == b.observed.get(line, result)
-    }
-    return Told(destinations, seen, sorted({*a.begun, *b.begun}), observed)
+    turns = {line: sorted({*a.turns.get(line, ()), *b.turns.get(line, ())})[-TURNS:] for line in a.turns | b.turns}
+    return Told(
+        destinations,
+        seen,
+        sorted({*a.begun, *b.begun}),
+        _agreed(a.observed, b.observed),
+        turns,
+        _agreed(a.inventories, b.inventories),
+    )
+
+
+def _agreed(a: dict[str, str], b: dict[str, str]) -> dict[str, str]:
+    """What either says and the other does not deny."""
+    return {key: value for key, value in (a | b).items() if a.get(key, value) == b.get(key, value)}
 
 
 def _joined(a: list[Entry], b: list[Entry]) -> list[Entry]:
@@ -178,7 +211,7 @@ def prune(told: Told, most: int) -> Told:
     within each, oldest first. Destinations stay, even empty: they were served.
     """
     surplus = told.count() - max(0, most)
-    if surplus <= 0 and len(told.observed) <= most:
+    if surplus <= 0 and len(told.observed) <= most and len(told.inventories) <= most:
         return told
     ranked = sorted(
         (place == len(entries) - 1, not entry.past, entry.when, destination, line, place)
@@ -194,5 +227,15 @@ def prune(told: Told, most: int) -> Told:
             kept = [entry for place, entry in enumerate(entries) if (destination, line, place) not in gone]
             if kept:
                 destinations[destination][line] = kept
-    observed = dict(islice(told.observed.items(), max(0, len(told.observed) - most), None))
-    return Told(destinations, dict(told.seen), list(told.begun), observed)
+    return Told(
+        destinations,
+        dict(told.seen),
+        list(told.begun),
+        _last(told.observed, most),
+        dict(told.turns),
+        _last(told.inventories, most),
+    )
+
+
+def _last(known: dict[str, str], most: int) -> dict[str, str]:
+    return dict(islice(known.items(), max(0, len(known) - most), None))

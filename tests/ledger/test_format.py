@@ -24,6 +24,8 @@ TOLD = Told(
     {"prod": 1766400000},
     [Intent("slack", "prod github.com/acme/fleet", "a3c1c8d6")],
     {"prod Kustomization/apps/web": "a3c1c8d6 success"},
+    {"prod Kustomization/apps/web": [1766400000]},
+    {"prod Kustomization/apps/web": "c$~0"},
 )
 
 #: Written by hand, after the description in the module: it must stay readable for ever.
@@ -41,6 +43,8 @@ VERSION_1 = """{
  "seen": {"prod": 1766400000},
  "begun": [["slack", "prod github.com/acme/fleet", "a3c1c8d6"]],
  "observed": {"prod Kustomization/apps/web": "a3c1c8d6 success"},
+ "turns": {"prod Kustomization/apps/web": [1766400000]},
+ "inventories": {"prod Kustomization/apps/web": "c$~0"},
  "added later": null
 }"""
 
@@ -61,7 +65,8 @@ def test_what_is_written_is_plain_json_with_its_version_one_value_to_a_line() ->
         for key, value in json.loads(VERSION_1.replace(', "added later": [1]', "")).items()
         if key != "added later"
     }
-    assert list(json.loads(raw)) == ["version", "destinations", "seen", "begun", "observed"]
+    members = ["version", "destinations", "seen", "begun", "observed", "turns", "inventories"]
+    assert list(json.loads(raw)) == members
     assert raw.endswith(b"}\n")
     assert max(len(line) for line in raw.splitlines()) < 60
     assert json.loads(encode(Told()))["version"] == 1

@@ -14,7 +14,9 @@ Version 1 is UTF-8 JSON, one value to a line so that it can be read and compared
      },
      "seen": {"prod": 1766400000},
      "begun": [["slack", "acme/fleet flux/prod/apps/web", "6dcd4ce2…"]],
-     "observed": {"prod Kustomization/apps/web": "6dcd4ce2… success"}
+     "observed": {"prod Kustomization/apps/web": "6dcd4ce2… success"},
+     "turns": {"prod Kustomization/apps/web": [1766400000]},
+     "inventories": {"prod Kustomization/apps/web": "eJx…"}
     }
 
 ``version`` and ``destinations`` must be there, or the file is not ours. Unknown members are ignored; a change that
@@ -26,7 +28,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from landed.told import Entry, Intent, Told, prune
+from landed.told import TURNS, Entry, Intent, Told, prune
 
 VERSION = 1
 #: What is never exceeded in writing …
@@ -54,6 +56,8 @@ class _Stored(Struct):
     seen: dict[str, int] = {}
     begun: list[Intent] = []
     observed: dict[str, str] = {}
+    turns: dict[str, list[int]] = {}
+    inventories: dict[str, str] = {}
 
 
 _BLANKS = b"\0 \t\r\n"
@@ -79,7 +83,8 @@ def decode(raw: bytes) -> Told:
         _share(lines)
     texts: dict[str, str] = {}
     observed = {line: texts.setdefault(result, result) for line, result in stored.observed.items()}
-    return Told(stored.destinations, stored.seen, stored.begun, observed)
+    turns = {line: turns[-TURNS:] for line, turns in stored.turns.items() if turns}
+    return Told(stored.destinations, stored.seen, stored.begun, observed, turns, stored.inventories)
 
 
 def _share(lines: dict[str, list[Entry]]) -> None:
@@ -95,14 +100,15 @@ def encode(told: Told) -> bytes:
     """``told`` as bytes, without its oldest entries where it holds too many."""
     kept = prune(told, MOST_ENTRIES)
     raw = _written(kept)
-    while len(raw) > MOST_BYTES and (most := max(kept.count(), len(kept.observed))):
+    while len(raw) > MOST_BYTES and (most := max(kept.count(), len(kept.observed), len(kept.inventories))):
         kept = prune(kept, int(most * 0.9 * MOST_BYTES / len(raw)))
         raw = _written(kept)
     return raw
 
 
 def _written(told: Told) -> bytes:
-    compact = msgspec.json.encode(_Stored(VERSION, told.destinations, told.seen, told.begun, told.observed))
+    stored = _Stored(VERSION, told.destinations, told.seen, told.begun, told.observed, told.turns, told.inventories)
+    compact = msgspec.json.encode(stored)
     return msgspec.json.format(compact, indent=1) + b"\n"
 
 

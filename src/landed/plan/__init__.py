@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from landed.model import Destination, Held, Look, Mark, Repository, Update
+from landed.model import Destination, Event, Held, Look, Mark, Repository, Update
 from landed.plan.channels import digests, dispatches, events
 from landed.plan.news import News, View, observe
 from landed.plan.readback import recall, unsure
@@ -50,13 +50,15 @@ def plan(
     found: Found | None = None,
 ) -> Plan:
     """Every update that tells something new, the most urgent first, in an order that depends on the input alone."""
-    views = [View(look, told) for look in looks if not look.error]
+    looks = tuple(looks)
+    views = [View(look, told, now) for look in looks if not look.error]
+    unread = frozenset(look.cluster for look in looks if look.error)
     shown: dict[str, dict[tuple[Repository, str], Collection[str]]] = defaultdict(dict)
     for (destination, repository, commit), held in (found or {}).items():
         shown[destination][repository, commit] = held.keys()
     news: list[News] = []
     for to in destinations:
-        news += _news(views, told, to, wording, now, shown[to.name])
+        news += _news(_narrowed(views, told, to, now), told, to, wording, now, shown[to.name], unread)
     return Plan(
         tuple(n.update for n in sorted(news, key=_urgency) if n.update is not None),
         tuple(pair for n in news for pair in n.silent),
@@ -65,8 +67,23 @@ def plan(
     )
 
 
+def _narrowed(views: list[View], told: Told, to: Destination, now: int) -> list[View]:
+    """What ``to`` wants to hear of; for most that is everything."""
+    if not (to.alerts or to.beside or to.within is not None):
+        return views
+    from landed.plan.narrow import narrowed
+
+    return [View(narrowed(view.look, to), told, now) for view in views]
+
+
 def _news(
-    views: Sequence[View], told: Told, to: Destination, wording: Wording, now: int, shown: Shown
+    views: Sequence[View],
+    told: Told,
+    to: Destination,
+    wording: Wording,
+    now: int,
+    shown: Shown,
+    unread: Collection[str],
 ) -> Iterable[News]:
     if to.takes == "statuses":
         return statuses(views, told, to, wording, shown)
@@ -80,12 +97,21 @@ def _news(
         return comments(views, told, to, wording)
     if to.takes == "dispatches":
         return dispatches(views, told, to)
+    if to.takes == "messages":
+        from landed.plan.rollouts import rollouts
+
+        return rollouts(views, told, to, now, unread)
     return digests(views, told, to, now) if to.takes == "digests" else events(views, told, to)
 
 
 def _urgency(news: News) -> tuple[int, str]:
-    """Within a line the order stays as it was: what came and went before what is current."""
-    return news.rank, news.update.marks[0].line if news.update else ""
+    """Within a line the order stays as it was: what came and went before what is current; and within what is told of
+    one object, that its parts changed before that it is done.
+    """
+    if news.update is None:
+        return news.rank, ""
+    line = news.update.marks[0].line
+    return news.rank, " ".join(line.split(" ")[:2]) if isinstance(news.update.payload, Event) else line
 
 
 __all__ = ["Expression", "Found", "Plan", "Wording", "observe", "plan", "recall", "unsure"]

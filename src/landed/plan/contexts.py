@@ -22,6 +22,7 @@ class Contexts:
         self._wording = wording
         self._outcome = outcome
         self._to = to
+        self._expression = to.expression or wording.expression
         self.problems: list[str] = []
         """Why there are observations without a context, as far as ``each`` has come."""
 
@@ -30,12 +31,12 @@ class Contexts:
 
         Only an expression can give several objects one context. The worst of them speaks for all.
         """
-        if self._wording.expression is None:
+        if self._expression is None:
             yield from ((self.of(observation), observation) for observation in self._outcome.observations)
             return
         groups: dict[str, list[Observation]] = {}
         for observation in self._outcome.observations:
-            groups.setdefault(self._evaluated(self._wording.expression, observation), []).append(observation)
+            groups.setdefault(self._evaluated(self._expression, observation), []).append(observation)
         for context, observations in groups.items():
             if len(observations) == 1 or not context:
                 yield from ((context, observation) for observation in observations)

@@ -27,9 +27,10 @@ class News(Struct, frozen=True):
 class View:
     """A look, what of it was known before, and which commits are current in it; worked out only if there is news."""
 
-    def __init__(self, look: Look, told: Told) -> None:
+    def __init__(self, look: Look, told: Told, now: int = 0) -> None:
         self.look = look
         self._told = told
+        self._now = now
         self._by_object: dict[ObjectRef, set[str]] | None = None
         self._heads: dict[Repository, tuple[str, ...]] | None = None
 
@@ -85,6 +86,13 @@ class View:
             observation, state=State(state), reason=reason or observation.reason, message="", keeps=False, begun=False
         )
 
+    def flapping(self, outcome: Outcome) -> tuple[ObjectRef, ...]:
+        """What of it goes to and fro between success and failure."""
+        if outcome.past or not self._told.turns:
+            return ()
+        lines = ((o.about, line_of(self.look.cluster, o.about)) for o in outcome.observations)
+        return tuple(about for about, line in lines if self._told.flaps(line, self._now))
+
     def _present(self) -> Iterator[tuple[Outcome, Observation]]:
         for outcome in self.look.outcomes:
             yield from ((outcome, observation) for observation in outcome.observations if not observation.past)
@@ -95,16 +103,17 @@ def line_of(cluster: str, about: ObjectRef) -> str:
     return f"{cluster} {about.kind}/{about.namespace}/{about.name}"
 
 
-def observe(looks: Iterable[Look], told: Told) -> bool:
-    """Remember the result of every object that shows one. True if anything is new."""
+def observe(looks: Iterable[Look], told: Told, now: int = 0) -> bool:
+    """Remember the result of every object that shows one, and when it turned. True if anything is new."""
     new = False
+    told.calm(now)
     for look in looks:
         for outcome in look.outcomes:
             live = f"{outcome.commit} {State.SUCCESS}"
             for o in outcome.observations:  # of thousands, nearly all are live and known to be
                 if o.state in RESULTS and not o.past:
                     result = live if o.state is State.SUCCESS else f"{outcome.commit} {fingerprint(o)}"
-                    new |= told.observe(line_of(look.cluster, o.about), result)
+                    new |= told.observe(line_of(look.cluster, o.about), result, now)
     return new
 
 

@@ -72,12 +72,15 @@ class _Statuses:
             if context and not observation.keeps:
                 yield from self._one(context, observation)
         yield from (News(problem=problem) for problem in self._contexts.problems)
-        yield from self._whole()
+        if self._to.whole:
+            yield from self._whole()
 
     def _one(self, context: str, observation: Observation) -> Iterator[News]:
         entry = self._entry(self._contexts.line(context))
         if self._hidden(context, observation, entry):
             yield _ROLLED_UP
+            return
+        if observation.closes and (entry is None or entry.state != State.FAILURE):
             return
         print_ = fingerprint(observation, progress=self._to.progress)
         if is_news(entry, print_, past=observation.past):

@@ -1,0 +1,175 @@
+"""What a destination wants to hear of a look: the same look, without what its Alerts do not ask for.
+
+A look that is narrowed must not say more than the whole one. What an Alert asks about and does not want to be told,
+such as a failure whose message is excluded, is missing from an outcome, so that nobody says that all of it is live.
+https://fluxcd.io/flux/components/notification/alerts/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import structs
+
+from landed import alerts as matching
+from landed import render
+from landed.model import RESULTS, Alert, Destination, Look, ObjectRef, Observation, Outcome, Repository, State
+from landed.revision import ORIGIN, commit
+
+#: The annotation ``event.toolkit.fluxcd.io/commit`` says which commit an object's events are about.
+COMMIT = "commit"
+#: What Flux says of a wait for a dependency in its event; the object itself names the dependency.
+WAITS = "Dependencies do not meet ready condition, retrying in 30s"
+
+_CHANNELS = frozenset({"digests", "messages", "events"})
+
+
+def narrowed(look: Look, to: Destination) -> Look:
+    """What ``to`` wants to hear of ``look``."""
+    if to.beside or to.within is not None:
+        look = structs.replace(look, outcomes=tuple(o for o in look.outcomes if _mine(o.repository, to)))
+    if not to.alerts:
+        return look
+    asking = tuple(a for a in to.alerts if not a.clusters or look.cluster in a.clusters)
+    return _Narrowing(look, to, asking).look() if asking else Look(look.cluster, seen=look.seen)
+
+
+def _mine(repository: Repository, to: Destination) -> bool:
+    if any(_below(repository, other) for other in to.beside):
+        return False
+    return to.within is None or _below(repository, to.within)
+
+
+def _below(repository: Repository, place: Repository) -> bool:
+    """Whether it is that repository, or begins with that path. Hosts take names in any case."""
+    path, prefix = repository.path.lower(), place.path.lower()
+    return repository.host == place.host and (not prefix or path == prefix or path.startswith(f"{prefix}/"))
+
+
+class _Narrowing:
+    """One look, and who asks about it."""
+
+    def __init__(self, look: Look, to: Destination, asking: tuple[Alert, ...]) -> None:
+        self._look = look
+        self._to = to
+        self._asking = asking
+        self._labels = {o.about: o.labels for outcome in look.outcomes for o in outcome.observations}
+
+    def look(self) -> Look:
+        """What is asked for. Sources speak for themselves on channels only: a Git host is told what came of them."""
+        outcomes = [narrow for outcome in self._look.outcomes if (narrow := self._outcome(outcome)) is not None]
+        silent = [o for o in map(self._wanted, self._look.silent) if o is not None]
+        if self._to.takes in _CHANNELS:
+            fetched = [o for o in map(self._wanted, self._look.fetched) if o is not None and not o.closes]
+            outcomes = [*_joined(self._look.cluster, outcomes, [o for o in fetched if o.commit])]
+            silent += [o for o in fetched if not o.commit]
+        else:
+            outcomes = [*_placed(self._look.cluster, outcomes, silent, self._to.within)]
+        return structs.replace(
+            self._look,
+            outcomes=tuple(outcomes),
+            silent=tuple(sorted(silent, key=lambda o: o.about)),
+            healthy=tuple(ref for ref in self._look.healthy if self._selects(ref)),
+            fetched=(),
+        )
+
+    def _outcome(self, outcome: Outcome) -> Outcome | None:
+        wanted, missing = [], {ref for ref in outcome.missing if self._selects(ref)}
+        for observation in outcome.observations:
+            kept = self._wanted(observation)
+            if kept is not None:
+                wanted.append(kept)
+            elif observation.state is not State.SUCCESS and self._selects(observation.about):
+                missing.add(observation.about)
+        if not wanted:
+            return None
+        return structs.replace(outcome, observations=tuple(wanted), missing=tuple(sorted(missing)))
+
+    def _selects(self, about: ObjectRef) -> bool:
+        """Whether anybody asks about an object; where its labels are not known, they are taken to fit."""
+        labels = self._labels.get(about)
+        if labels is None:
+            return any(matching.selects(_without_labels(alert), about, {}) for alert in self._asking)
+        return any(matching.selects(alert, about, labels) for alert in self._asking)
+
+    def _wanted(self, observation: Observation) -> Observation | None:
+        """The observation as the first Alert that admits it has it; what may end a failure stays for that."""
+        closing: Observation | None = None
+        for alert in self._asking:
+            if not matching.selects(alert, observation.about, observation.labels):
+                continue
+            metadata = matching.merged(alert, observation.metadata, {})
+            if self._to.takes == "events":  # each of its events is looked at by itself
+                return structs.replace(observation, metadata=metadata)
+            kept = admitted(alert, observation)
+            if kept is not None and not kept.closes:
+                return structs.replace(kept, metadata=metadata)
+            if kept is not None:
+                closing = closing or structs.replace(kept, metadata=metadata)
+        return closing
+
+
+def admitted(alert: Alert, observation: Observation) -> Observation | None:
+    """``observation`` with what of it ``alert`` lets through; None if that is nothing."""
+    if observation.state in (State.FAILURE, State.STALE):
+        return observation if matching.admits(alert, "error", observation.message) else None
+    if observation.state is not State.SUCCESS:
+        texts = [observation.message, *([WAITS] if observation.waits_for else [])]
+        return observation if _all_admitted(alert, texts) else None
+    changes = observation.changes if matching.admits(alert, "info", "\n".join(observation.changes)) else ()
+    health = observation.health if matching.admits(alert, "info", observation.health) else ""
+    said = bool(changes or health) or matching.admits(alert, "info", render.event_message(observation))
+    return structs.replace(observation, changes=changes, health=health, closes=not said)
+
+
+def _all_admitted(alert: Alert, texts: Iterable[str]) -> bool:
+    """Whether none of several wordings of one event is excluded, and one of them is included."""
+    wordings = list(texts)
+    kept = [text for text in wordings if matching.admits(alert, "info", text)]
+    without = structs.replace(alert, inclusion=())
+    return bool(kept) and all(matching.admits(without, "info", text) for text in wordings)
+
+
+def _without_labels(alert: Alert) -> Alert:
+    return structs.replace(alert, sources=tuple(structs.replace(s, labels=()) for s in alert.sources))
+
+
+def _joined(cluster: str, outcomes: Iterable[Outcome], fetched: Iterable[Observation]) -> Iterator[Outcome]:
+    """The outcomes, each with the sources that hold its commit; and commits that only sources speak of."""
+    by_commit: dict[tuple[Repository | None, str], list[Observation]] = {}
+    for observation in fetched:
+        by_commit.setdefault((observation.repository, observation.commit), []).append(observation)
+    for outcome in outcomes:
+        said = (*outcome.observations, *by_commit.pop((outcome.repository, outcome.commit), ()))
+        yield structs.replace(outcome, observations=tuple(sorted(said, key=lambda o: o.about)))
+    for (repository, hash_), said_too in by_commit.items():
+        if repository is not None:
+            yield Outcome(cluster, repository, hash_, tuple(sorted(said_too, key=lambda o: o.about)))
+
+
+def _placed(
+    cluster: str, outcomes: Iterable[Outcome], silent: Iterable[Observation], within: Repository | None
+) -> Iterator[Outcome]:
+    """The outcomes, with every object that names its commit itself moved to that one."""
+    moved: dict[tuple[Repository, str], list[Observation]] = {}
+    for outcome in outcomes:
+        stays = []
+        for observation in outcome.observations:
+            named = _named(observation)
+            if named and named != outcome.commit:
+                moved.setdefault((outcome.repository, named), []).append(observation)
+            else:
+                stays.append(observation)
+        if stays:
+            yield structs.replace(outcome, observations=tuple(stays))
+    for observation in silent:
+        named, repository = _named(observation), observation.repository or within
+        if named and repository is not None and observation.state in (*RESULTS, State.PENDING):
+            moved.setdefault((repository, named), []).append(structs.replace(observation, revision=""))
+    for (repository, hash_), said in sorted(moved.items()):
+        placed = (structs.replace(o, repository=repository, commit=hash_) for o in said)
+        yield Outcome(cluster, repository, hash_, tuple(sorted(placed, key=lambda o: o.about)))
+
+
+def _named(observation: Observation) -> str:
+    return commit(observation.metadata.get(COMMIT, ""), ORIGIN)
