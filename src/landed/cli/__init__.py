@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "report": ("landed.cli.report", "Look once: tell what is new, remember what was told."),
     "status": ("landed.cli.status", "Show what is seen. Sends nothing."),
+    "preview": ("landed.cli.preview", "Show what each destination would be told, exactly. Sends nothing."),
     "doctor": ("landed.cli.doctor", "Check kubeconfig, permissions, tokens and channels. Sends nothing."),
     "ledger": ("landed.cli.ledger", "Look into the ledger: what was told to whom."),
     "demo": ("landed.cli.demo", "The whole tool on an embedded cluster, Git host and chat inbox."),

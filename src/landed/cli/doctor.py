@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from landed.cli import options as opt
 from landed.cli.options import Options
 from landed.errors import CLUSTER_UNREADABLE, CONFIGURATION, DONE, UNDELIVERED, DeliveryError, LandedError
 from landed.model import Finding, GitHost, Repository
+
+if TYPE_CHECKING:
+    from landed.cli.manifests import Described
 
 
 @click.command("doctor", short_help="Check kubeconfig, permissions, tokens and channels. Sends nothing.")
@@ -32,10 +35,10 @@ def command(send_test: bool, **values: Any) -> int:
 
     o = Options(**values)
     console = console_for(o, secrets(o))
-    seen: set[Repository] = set()
-    cluster = list(_clusters(o, console, seen))
-    delivery = [*_hosts(o, seen), *_channels(o, send_test=send_test)]
-    place = [*_wording(o), *_ledger(o, console)]
+    found = _Found()
+    cluster = list(_clusters(o, console, found))
+    delivery = [*_hosts(o, found), *_channels(o, found, send_test=send_test)]
+    place = [*found.manifests, *_wording(o), *_ledger(o, console)]
     show_findings((*cluster, *delivery, *place), o.output, console)
     for findings, code in ((place, CONFIGURATION), (cluster, CLUSTER_UNREADABLE), (delivery, UNDELIVERED)):
         if any(finding.level == "problem" for finding in findings):
@@ -43,19 +46,29 @@ def command(send_test: bool, **values: Any) -> int:
     return DONE
 
 
-def _clusters(o: Options, console: Any, seen: set[Repository]) -> Iterator[Finding]:
-    """What can be read; gathers the repositories that are found on the way."""
-    from landed.cli import compose
+class _Found:
+    """What was found on the way that others look at."""
+
+    def __init__(self) -> None:
+        self.seen: set[Repository] = set()
+        self.what: Described | None = None
+        self.manifests: list[Finding] = []
+
+
+def _clusters(o: Options, console: Any, found: _Found) -> Iterator[Finding]:
+    """What can be read; gathers the repositories and the manifests that are found on the way."""
+    from landed.cli import clusters
     from landed.kube import access
     from landed.run import look
 
     try:
-        if not o.from_file:
-            with compose.clients(o, console) as connected:
-                for name, client in connected:
-                    yield Finding("kubeconfig", "ok", f"{name}: {client.endpoint}")
-                    yield from access.examine(client, compose.selection(o))
-        with compose.readers(o, console) as ready:
+        with clusters.connected(o, console) as connected:
+            for name, client in connected:
+                yield Finding("kubeconfig", "ok", f"{name}: {client.endpoint}")
+                yield from access.examine(client, clusters.selection(o))
+            found.manifests += _manifests(o, connected, console, found)
+            wanted = clusters.wants(o, found.what.kinds if found.what else ())
+            ready = clusters.readers(o, connected, console, wanted)
             looks = look(ready, {}, now=int(time.time()), locate=_locate(o))
     except LandedError as error:
         yield Finding("cluster", "problem", error.message, error.hint)
@@ -64,9 +77,28 @@ def _clusters(o: Options, console: Any, seen: set[Repository]) -> Iterator[Findi
         if one.error:
             yield Finding("cluster", "problem", one.error, one.hint)
             continue
-        seen |= {outcome.repository for outcome in one.outcomes}
+        found.seen |= {outcome.repository for outcome in one.outcomes}
         yield Finding("cluster", "ok", f"{one.cluster}: {_seen(one.outcomes)}")
         yield from (Finding("cluster", "warning", f"{one.cluster}: {warning}") for warning in one.warnings)
+
+
+def _manifests(o: Options, connected: Any, console: Any, found: _Found) -> Iterator[Finding]:
+    """What ``--config`` names, and everything that is wrong with it."""
+    if not o.config:
+        return
+    from landed.cli import compose, githosts
+    from landed.cli.manifests import Described
+
+    try:
+        found.what = compose.described(o, connected, githosts.hosts(o), console)
+    except LandedError as error:
+        yield Finding("manifests", "problem", error.message, error.hint)
+        return
+    what = found.what or Described()
+    yield from (Finding("manifests", "warning", note) for note in what.notes)
+    for target in what.targets:
+        asked = ", ".join(f"{alert.namespace}/{alert.name}" for alert in target.alerts)
+        yield Finding("manifests", "ok", f"{target.name}: {target.type}, asked by {asked}")
 
 
 def _locate(o: Options) -> Callable[[str], Repository | None]:
@@ -87,7 +119,7 @@ def _seen(outcomes: Iterable[Any]) -> str:
     return f"{len(objects)} objects speak of {len(outcomes)} commits in {len(places)} repositories"
 
 
-def _hosts(o: Options, seen: set[Repository]) -> Iterator[Finding]:
+def _hosts(o: Options, found: _Found) -> Iterator[Finding]:
     from landed.cli import githosts
 
     try:
@@ -95,11 +127,14 @@ def _hosts(o: Options, seen: set[Repository]) -> Iterator[Finding]:
     except LandedError as error:
         yield Finding("Git host", "problem", error.message, error.hint)
         return
+    seen = found.seen
     yield from _told(o, hosts, seen)
+    yield from _told_by_manifests(found)
     warnings, notes = githosts.remarks(o, hosts)
     yield from (Finding("Git host", "warning", text) for text in warnings)
     yield from (Finding("Git host", "ok", text) for text in notes)
-    for unserved in sorted({repository.host for repository in seen} - {host.host for host in hosts}):
+    served = {host.host for host in (*hosts, *(found.what.hosts if found.what else ()))}
+    for unserved in sorted({repository.host for repository in seen} - served):
         yield Finding(
             unserved,
             "warning",
@@ -127,29 +162,46 @@ def _told(o: Options, hosts: Iterable[GitHost], seen: set[Repository]) -> Iterat
             yield Finding(chosen.host, "problem", error.message, error.hint)
 
 
-def _channels(o: Options, *, send_test: bool) -> Iterator[Finding]:
+def _told_by_manifests(found: _Found) -> Iterator[Finding]:
+    """Whether the Providers' tokens do, each for its own repositories."""
+    from landed.providers.outlet import GitOutlet, Turns
+
+    turns = Turns()
+    for target in found.what.targets if found.what else ():
+        if target.host is None or target.within is None:
+            continue
+        below = f"{target.within.path}/"
+        mine = [r for r in found.seen if r.host == target.host.host and f"{r.path}/".startswith(below)]
+        try:
+            yield from GitOutlet(target.host, target.type, turns).provider().examine(sorted(mine))
+        except LandedError as error:
+            yield Finding(target.name, "problem", error.message, error.hint)
+
+
+def _channels(o: Options, found: _Found, *, send_test: bool) -> Iterator[Finding]:
     from landed.cli import compose
     from landed.cli.sample import test_payload
     from landed.model import Update
     from landed.providers.outlet import ChannelOutlet
 
     try:
-        found = compose.webhooks(o)
+        outlets = compose.outlets(o, (), found.what).values()
     except LandedError as error:
         yield Finding("channel", "problem", error.message, error.hint)
         return
-    for channel in found:
-        outlet = compose.outlets(o)[channel.name]
-        assert isinstance(outlet, ChannelOutlet)  # noqa: S101 — channels are what we asked for
+    for outlet in outlets:
+        if not isinstance(outlet, ChannelOutlet):
+            continue
+        name = outlet.destination.name
         if not send_test:
-            yield Finding(channel.name, "ok", "The address is well-formed.", "Add --send-test to send a message to it.")
+            yield Finding(name, "ok", "The address is well-formed.", "Add --send-test to send a message to it.")
             continue
         try:
-            outlet.deliver(Update(channel.name, (), test_payload(outlet.destination.takes)))
+            outlet.deliver(Update(name, (), test_payload(outlet.destination.takes)))
         except DeliveryError as error:
-            yield Finding(channel.name, "problem", error.message, error.hint)
+            yield Finding(name, "problem", error.message, error.hint)
         else:
-            yield Finding(channel.name, "ok", "A test message was taken.")
+            yield Finding(name, "ok", "A test message was taken.")
 
 
 def _wording(o: Options) -> Iterator[Finding]:

@@ -49,7 +49,12 @@ class Options(Struct, frozen=True, kw_only=True):
     deployments: tuple[str, ...] = ()
     environment_url: str = ""
     change_request_comments: bool = False
+    config: tuple[str, ...] = ()
+    secret_dir: str = ""
     slack_webhook: Secret = Secret("")
+    msteams_webhook: Secret = Secret("")
+    discord_webhook: Secret = Secret("")
+    rocket_webhook: Secret = Secret("")
     generic_webhook: Secret = Secret("")
     status_context: str = ""
     status_context_commit: str = ""
@@ -335,7 +340,24 @@ GIT = (
 )
 
 CHANNELS = (
+    several(
+        "--config",
+        metavar="PATH|DIR|cluster",
+        help="Flux's Provider and Alert manifests to follow: a file, a folder of them, or `cluster` for those on the "
+        "clusters themselves.",
+    ),
+    option(
+        "--secret-dir",
+        metavar="DIR",
+        default="",
+        help="Folder with the Secrets that manifests refer to, as Kubernetes mounts them: [NAMESPACE/]NAME/KEY.",
+    ),
     secret("--slack-webhook", help="Incoming webhook of a Slack channel to tell about results."),
+    secret("--msteams-webhook", help="Address of a Microsoft Teams Workflow to tell about results."),
+    secret(
+        "--discord-webhook", help="Webhook of a Discord channel; one message for each commit, edited as it goes on."
+    ),
+    secret("--rocket-webhook", help="Incoming webhook of Rocket.Chat to tell about results."),
     secret("--generic-webhook", help="Address that gets Flux's own event object for every result, as JSON."),
 )
 

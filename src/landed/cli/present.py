@@ -33,16 +33,21 @@ def console_for(o: Options, secrets: Sequence[Secret]) -> Console:
 def show(report: Report, format_: str, console: Console) -> None:
     """Print a report, and say what went wrong."""
     console.close()
-    for look in report.looks:
-        if look.error:
-            console.error(ClusterError(look.error, look.hint))
-    for warning in report.warnings:
-        console.warn(warning)
+    problems(report, console)
     for text, hint in _failures(report).items():
         console.error(DeliveryError(text, hint))
     # Plain text is searched for secrets as it is printed; what escapes its text must be clean before.
     clean = report if format_ in ("lines", "table") else console.hidden(report)
     console.show(render(format_, clean, console.view()))
+
+
+def problems(report: Report, console: Console) -> None:
+    """Say which clusters could not be read, and what else there is to warn of."""
+    for look in report.looks:
+        if look.error:
+            console.error(ClusterError(look.error, look.hint))
+    for warning in report.warnings:
+        console.warn(warning)
 
 
 def present(report: Report, o: Options, console: Console, environ: Mapping[str, str]) -> None:

@@ -22,14 +22,16 @@ def command(**values: Any) -> int:
     """Show what every object says about which commit, and what waits, is suspended or cannot be fetched."""
     import time
 
-    from landed.cli.compose import locate, readers, repositories
+    from landed.cli.clusters import connected, readers, wants
+    from landed.cli.compose import locate, repositories
     from landed.cli.present import console_for, show
     from landed.run import look, summed_up
 
     o = Options(**values)
     console = console_for(o, ())
     find = locate(o)
-    with readers(o, console) as ready:
+    with connected(o, console) as clients:
+        ready = readers(o, clients, console, wants(o))
         looks = look(ready, {}, now=int(time.time()), repositories=repositories(o, find), locate=find)
     report = summed_up(looks, fail_on_failure=o.fail_on == "failure", strict=o.strict)
     show(report, o.output, console)

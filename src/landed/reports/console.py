@@ -59,6 +59,7 @@ class Console:
         self._verbose = verbose
         self._json = log_format == "json"
         self._clock = clock
+        self._secrets = tuple(secrets)
         self._hide = hider(secrets)
         self._warned: set[str] = set()
         self._annotated: defaultdict[str, set[str]] = defaultdict(set)
@@ -69,6 +70,14 @@ class Console:
         self._progress = Progress(self._show_progress, every=0.1 if self._live else 5.0, clock=clock)
         if self.kind == "github":
             self._mask(secrets)
+
+    def hide_also(self, secrets: Sequence[Secret]) -> None:
+        """Keep back these secrets as well, which were found after the start."""
+        new = tuple(secret for secret in secrets if secret not in self._secrets)
+        self._secrets += new
+        self._hide = hider(self._secrets)
+        if self.kind == "github":
+            self._mask(new)
 
     @property
     def _live(self) -> bool:

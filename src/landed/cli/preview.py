@@ -1,0 +1,101 @@
+"""``landed preview``: what each destination would be told, exactly. Sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from landed.cli import options as opt
+from landed.cli.options import Options
+
+if TYPE_CHECKING:
+    from landed.http import Request
+    from landed.model import Payload, Update
+    from landed.providers.outlet import Outlet
+    from landed.reports.preview import Preview
+    from landed.run import Line
+
+SITUATIONS = ("failure", "success", "recovery", "dependency")
+
+
+@click.command("preview", short_help="Show what each destination would be told, exactly. Sends nothing.")
+@opt.options(
+    opt.CLUSTER,
+    opt.SELECTION,
+    opt.GIT,
+    opt.CHANNELS,
+    opt.LEDGER[:1],
+    (
+        opt.option(
+            "--situation",
+            type=click.Choice(SITUATIONS),
+            help="Show what becomes of a built-in example instead of what the clusters say now.",
+        ),
+    ),
+    (opt.output("text", "json", default="text"),),
+    opt.TALKING,
+)
+def command(situation: str | None, **values: Any) -> int:
+    """Show every request that `landed report` would send now, as the service would get it. Addresses and tokens are
+    left out. With --situation, what each destination makes of a built-in example.
+    """
+    from landed.cli.compose import line, secrets
+    from landed.cli.present import console_for, problems
+    from landed.reports.preview import rendered
+    from landed.run import once_only, run
+
+    o = Options(**values, dry_run=True)
+    console = console_for(o, secrets(o))
+    with line(o, console) as whole:
+        if situation:
+            code, previews = 0, tuple(_of_example(whole, situation))
+        else:
+            report = run(whole, once_only)
+            code, previews = report.exit_code, tuple(_of_updates(whole, report.planned))
+            problems(report, console)
+    console.close()
+    console.show(rendered(console.hidden(previews), o.output))
+    if not whole.parts.outlets:
+        console.warn("There is nobody to tell: no Git host's token, no channel and no manifests are given.")
+    return code
+
+
+def _of_updates(whole: Line, updates: Iterable[Update]) -> Iterator[Preview]:
+    for update in updates:
+        yield from _previews(whole.parts.outlets[update.destination], update.payload)
+
+
+def _of_example(whole: Line, situation: str) -> Iterator[Preview]:
+    from landed.cli.sample import situation as example
+
+    for outlet in whole.parts.outlets.values():
+        for payload in example(situation, outlet.destination.takes):
+            yield from _previews(outlet, payload)
+
+
+def _previews(outlet: Outlet, payload: Payload) -> Iterator[Preview]:
+    """What would go out: of a channel the requests themselves, of a Git host what it is to keep."""
+    from msgspec import to_builtins
+
+    from landed.providers.outlet import ChannelOutlet
+    from landed.reports.preview import Preview
+
+    name = outlet.destination.name
+    if not isinstance(outlet, ChannelOutlet):
+        yield Preview(name, "set", outlet.destination.host, to_builtins(payload))
+        return
+    for request in outlet.requests(payload):
+        headers = {key: str(value) for key, value in request.headers.items()}
+        yield Preview(name, request.method, request.origin, _body(request), headers)
+
+
+def _body(request: Request) -> Any:
+    import json
+
+    text = request.body.decode(errors="replace")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
