@@ -80,7 +80,10 @@ GIT = {
 }
 
 CHAT = {
+    "discord": ChatType("discord", "digests", edits="always"),
     "generic": ChatType("generic", "events"),
+    "generic-hmac": ChatType("generic_hmac", "events"),
+    "msteams": ChatType("msteams", "digests"),
     "slack": ChatType("slack", "digests", edits="token", threads=True),
 }
 

@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from landed.http import Http, Request, Response, TokenBucket
-from landed.model import Channel, CommitStatus, Digest, Event, Finding, GitHost, Held, Payload, Repository
+from landed.model import (
+    Channel,
+    CommitStatus,
+    Described,
+    Digest,
+    Event,
+    Finding,
+    GitHost,
+    Held,
+    Payload,
+    Repository,
+)
 from landed.providers.asking import ARRIVED, Answer
 from landed.render import cut
 
@@ -35,6 +46,16 @@ class GitProvider(Protocol):
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it write there? Writes nothing."""
+
+
+class CommitReader(Protocol):
+    """What a provider of commit statuses can do besides."""
+
+    def described(self, repository: Repository, commit: str) -> Described:
+        """Ask once what ``commit`` is called and who wrote it, and at most once more; no rate limit is waited for.
+
+        Raises DeliveryError, also where the token may write and not read; that keeps nothing from being written.
+        """
 
 
 class GitProviderModule(Protocol):
@@ -105,6 +126,7 @@ def first_five(
 __all__ = [
     "Channel",
     "ChatProviderModule",
+    "CommitReader",
     "GitHost",
     "GitProvider",
     "GitProviderModule",

@@ -1,0 +1,230 @@
+"""Microsoft Teams, by the webhook of a Workflow: one Adaptive Card for each look, one container for each story.
+
+https://support.microsoft.com/office/create-incoming-webhooks-with-workflows-for-microsoft-teams-8ae491c7-0394-4861-ba59-055e33f75498
+
+Connectors, which came before Workflows and which Microsoft has retired, are still told in the format of theirs:
+https://learn.microsoft.com/outlook/actionable-messages/message-card-reference
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from landed.errors import DeliveryError
+from landed.http import Request, Response, host_of, json_request, status_text
+from landed.messages import Message, Passage, fitted, message, within
+from landed.model import Channel, Digest, Event, State
+
+#: Teams takes about 28 KB, however a flow may write the message again:
+#: https://learn.microsoft.com/microsoftteams/limits-specifications-teams
+BYTES = 27_000
+#: Stories, and characters of each kind of text in a message: the first pair that has room is taken.
+_SIZES = ((15, 9000), (15, 4000), (8, 2000), (4, 1000), (1, 500))
+_TITLE, _LINK = 300, 2000
+_STYLES = {
+    State.FAILURE: "attention",
+    State.SUCCESS: "good",
+    State.PENDING: "warning",
+    State.STALE: "warning",
+}
+
+_CARD = "application/vnd.microsoft.card.adaptive"
+_MAKE = (
+    "In Teams open Workflows, choose “Send webhook alerts to a channel”, allow anyone to trigger it,"
+    " and replace the address by its link."
+)
+_COPY = "Copy the whole link of the flow again, with its sig=…, and allow anyone to trigger it."
+#: https://learn.microsoft.com/azure/logic-apps/logic-apps-http-endpoint
+_HINTS = {
+    "WorkflowTriggerIsNotEnabled": "The flow is turned off: turn it on in Teams under Workflows.",
+    "WorkflowNotFound": f"The flow was deleted. {_MAKE}",
+    "DirectApiAuthorizationRequired": f"The address lacks its signature. {_COPY}",
+    "MissingApiVersionParameter": f"The address is not whole. {_COPY}",
+    "400": "The flow did not take the message: check that its trigger is “When a Teams webhook request is received”"
+    " and that it is turned on.",
+    "401": f"The flow does not know the address's signature. {_COPY}",
+    "403": f"The flow does not know the address's signature. {_COPY}",
+    "404": f"There is no such flow, or it is turned off. {_MAKE}",
+    "410": f"There is no such flow any more. {_MAKE}",
+}
+#: https://learn.microsoft.com/troubleshoot/power-platform/power-automate/flow-run-issues/triggers-troubleshoot
+_MOVED = (
+    "Links of flows at logic.azure.com ended on 30 November 2025: copy the flow's new link in Teams under Workflows;"
+    " it is at api.powerplatform.com."
+)
+#: https://devblogs.microsoft.com/microsoft365dev/retirement-of-office-365-connectors-within-microsoft-teams/
+_RETIRED = f"Microsoft has retired this kind of webhook. {_MAKE}"
+_REFUSED = ("400", "401", "403", "404", "410")
+
+
+def requests(channel: Channel, payload: Digest | Event) -> Sequence[Request]:
+    """One message that tells all stories; what does not fit is counted."""
+    if not isinstance(payload, Digest):
+        raise TypeError("msteams takes digests")
+    if not payload.stories:
+        return ()
+    service = "Microsoft Teams" if channel.name == channel.type else f"Microsoft Teams ({channel.name})"
+    host = host_of(channel.address.reveal())
+    lay = message_card if connector(host) else adaptive
+    return (json_request(channel.address, _sized(payload, lay), service=service, hints=_hints(host)),)
+
+
+def acknowledged(response: Response) -> str:
+    """A flow takes a message with 202, or without a word; a connector with ``1``. Raises DeliveryError.
+
+    A connector says 200 whatever becomes of the message, and the truth in words:
+    https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using#rate-limiting-for-connectors
+    """
+    if response.status == 202 or response.body.strip() in (b"", b"1"):
+        return ""
+    said = response.body[:4096].decode(errors="replace")
+    failed = re.search(r"HTTP error (\d{3})", said)
+    code = int(failed[1]) if failed else 0
+    hints = {413: "The message is too large for Teams.", 429: "Too many requests; the update is sent by the next run."}
+    hint = "A flow that answers by itself must say 202 or nothing." if not failed else _RETIRED
+    raise DeliveryError(
+        f"{response.origin} answered {status_text(response.status)} without taking the message: {response.excerpt}",
+        hints.get(code, hint),
+        passing=code == 429 or code >= 500,
+    )
+
+
+def connector(host: str) -> bool:
+    """Whether ``host`` is where connectors are."""
+    name = host.rpartition(":")[0] or host
+    return name.endswith(".webhook.office.com") or name in ("outlook.office.com", "outlook.office365.com")
+
+
+def _hints(host: str) -> dict[str, str]:
+    if connector(host):
+        return {"413": "The message is too large for Teams.", **dict.fromkeys(_REFUSED, _RETIRED)}
+    if re.search(r"\.logic\.azure\.com(?::\d+)?\Z", host):
+        moved = {status: f"{_HINTS[status]} {_MOVED}" for status in _REFUSED}
+        return {**_HINTS, **moved}
+    return _HINTS
+
+
+def _sized(digest: Digest, lay: Callable[[Message, int], dict[str, Any]]) -> dict[str, Any]:
+    """What ``lay`` makes of as much of ``digest`` as there is room for."""
+    for most, room in _SIZES:
+        laid = lay(message(digest, most), room)
+        if len(json.dumps(laid)) <= BYTES:
+            break
+    return laid
+
+
+def adaptive(told: Message, room: int) -> dict[str, Any]:
+    """The message with its card, https://adaptivecards.microsoft.com/ .
+
+    Strangers' text stands in TextRuns alone, for these are the only texts without Markdown:
+    https://learn.microsoft.com/adaptive-cards/schema-explorer/text-run . A FactSet has Markdown.
+    """
+    share = room // len(told.passages)
+    body = [] if told.alone else [_rich(_run(told.headline, _TITLE, size="Large", weight="Bolder"))]
+    body += [_container(passage, share) for passage in told.passages]
+    below = [*_facts(told.facts, room), *(_rich(_run(note, room // 4, isSubtle=True)) for note in _notes(told))]
+    body += [{"type": "Container", "separator": True, "items": below}] if below else []
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "fallbackText": fitted(told.notice, _TITLE, _escape),
+        "msteams": {"width": "Full"},
+        "body": body,
+    }
+    attachment = {"contentType": _CARD, "contentUrl": None, "content": card}
+    return {"type": "message", "summary": fitted(told.notice, _TITLE, _plain), "attachments": [attachment]}
+
+
+def _container(passage: Passage, room: int) -> dict[str, Any]:
+    title = _run(f"{passage.mark} {passage.title}", min(_TITLE, room), size="Medium", weight="Bolder")
+    items = [_rich(title)]
+    items += [{**_rich(_run(line, room)), "spacing": "Small"} for line in within(passage.lines, room)]
+    where = f"{passage.cluster} · {passage.place}" if passage.place else passage.cluster
+    items.append({**_rich(_run(where, min(_TITLE, room), isSubtle=True, size="Small")), "spacing": "Small"})
+    if link := _link(passage):
+        opens = {"type": "Action.OpenUrl", "title": "Open the commit", "url": link}
+        items.append({"type": "ActionSet", "spacing": "Small", "actions": [opens]})
+    return {"type": "Container", "style": _STYLES.get(passage.state, "emphasis"), "items": items}
+
+
+def _facts(facts: Sequence[tuple[str, str]], room: int) -> Iterator[dict[str, Any]]:
+    """One line each, as many as there is room for, and how many there are more."""
+    left = room // 2
+    for number, (name, value) in enumerate(facts):
+        title, said = fitted(name, 100), fitted(value, room // 4)
+        left -= len(title) + len(said) + 20
+        if left < 0:
+            yield _rich(_run(f"… and {len(facts) - number} more", 100, isSubtle=True))
+            return
+        yield {**_rich(_run(f"{title}: ", 110, weight="Bolder"), _run(said, room)), "spacing": "Small"}
+
+
+def _notes(told: Message) -> tuple[str, ...]:
+    return tuple(note for note in (told.more, *told.notes) if note)
+
+
+def _rich(*runs: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "RichTextBlock", "inlines": list(runs)}
+
+
+def _run(text: str, limit: int, **look: object) -> dict[str, Any]:
+    return {"type": "TextRun", "text": fitted(text, limit, _plain) or "–", **look}
+
+
+def _link(passage: Passage) -> str:
+    link = quote(passage.link, safe=":/?=@[]%~")
+    return link if link.startswith(("https://", "http://")) and len(link) <= _LINK else ""
+
+
+def message_card(told: Message, room: int) -> dict[str, Any]:
+    """The message as connectors take it. All of it is Markdown, and some HTML."""
+    share = room // len(told.passages)
+    facts = [
+        {"name": fitted(name, 100, _escape), "value": fitted(value, room // 20, _escape)}
+        for name, value in told.facts[:10]
+    ]
+    sections = [_section(passage, share) for passage in told.passages]
+    if facts or _notes(told):
+        text = "\n\n".join(fitted(note, room // 4, _escape) for note in _notes(told))
+        sections.append({**({"text": text} if text else {}), **({"facts": facts} if facts else {})})
+    return {
+        "@type": "MessageCard",
+        "@context": "https://schema.org/extensions",
+        "themeColor": told.passages[0].colour[1:],
+        "summary": fitted(told.notice, _TITLE, _escape),
+        "title": fitted(told.headline, _TITLE, _escape),
+        "sections": sections,
+    }
+
+
+def _section(passage: Passage, room: int) -> dict[str, Any]:
+    where = f"{passage.cluster} · {passage.place}" if passage.place else passage.cluster
+    link = _link(passage)
+    opens = {"@type": "OpenUri", "name": "Open the commit", "targets": [{"os": "default", "uri": link}]}
+    return {
+        "activityTitle": f"{passage.mark} {fitted(passage.title, min(_TITLE, room), _escape)}",
+        "activitySubtitle": fitted(where, min(_TITLE, room), _escape),
+        "text": "\n\n".join(within(passage.lines, room, _escape)),
+        **({"potentialAction": [opens]} if link else {}),
+    }
+
+
+def _plain(text: str) -> str:
+    """Text in which a card finds no date to be written as its reader does, and a flow nobody to be called."""
+    calls = re.sub(r"<(?=/?[a-z!@#])", "<\u200b", text, flags=re.IGNORECASE)
+    return re.sub(r"@(?=here|channel|everyone)", "@\u200b", calls, flags=re.IGNORECASE).replace("{{", "{\u200b{")
+
+
+def _escape(text: str) -> str:
+    """The same where there is Markdown and HTML."""
+    marked = re.sub(r"[\\`*_{}\[\]()#+!|~<>&-]|(?<=\d)\.(?= )", _sign, text)
+    return re.sub(r"@(?=here|channel|everyone)", "@\u200b", marked, flags=re.IGNORECASE)
+
+
+def _sign(match: re.Match[str]) -> str:
+    return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(match[0], f"\\{match[0]}")
