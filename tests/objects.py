@@ -274,6 +274,79 @@ def helm_release(
     )
 
 
+def helm_repository(
+    name: str = "podinfo", namespace: str = "flux-system", *, revision: str = "", **more: Any
+) -> Object:
+    """A HelmRepository with an index, ``revision``; without one it is of the type that has none, ``oci``."""
+    return _source(
+        "HelmRepository",
+        _metadata(name, namespace, 1, more.pop("labels", None)),
+        {"url": "https://example.com/charts"} if revision else {"url": "oci://example.com/charts", "type": "oci"},
+        _stored(name, namespace, "helmrepository", revision, THEN),
+        _ready(None if revision else [], f"stored artifact: revision '{revision}'", 1),
+        more.pop("suspend", None),
+        (more.pop("spec", None), more.pop("status", None), more.pop("metadata", None)),
+    )
+
+
+def helm_chart(name: str = "apps-podinfo", namespace: str = "flux-system", *, version: str = "6.5.0") -> Object:
+    """A HelmChart of a HelmRepository."""
+    pulled = condition("Ready", "True", "ChartPullSucceeded", f"pulled 'podinfo' chart with version '{version}'")
+    return _source(
+        "HelmChart",
+        _metadata(name, namespace, 1, None),
+        {"chart": "podinfo", "sourceRef": {"kind": "HelmRepository", "name": "podinfo"}},
+        _stored(name, namespace, "helmchart", version, THEN),
+        [pulled],
+        None,
+        (None, None, None),
+    )
+
+
+def provider(name: str = "slack", namespace: str = "flux-system", *, version: str = "v1beta3", **spec: Any) -> Object:
+    """A Provider of Slack, unless ``spec`` says otherwise."""
+    spec = {"type": "slack", "channel": "general", "secretRef": {"name": "slack-url"}, **spec}
+    return _notification("Provider", name, namespace, version, spec)
+
+
+def alert(name: str = "on-call", namespace: str = "flux-system", *, version: str = "v1beta3", **spec: Any) -> Object:
+    """An Alert about everything in its namespace, to ``slack``."""
+    sources = [{"kind": kind, "name": "*"} for kind in ("GitRepository", "Kustomization")]
+    spec = {"providerRef": {"name": "slack"}, "eventSeverity": "info", "eventSources": sources, **spec}
+    return _notification("Alert", name, namespace, version, spec)
+
+
+def kubernetes_event(
+    about: Object, reason: str, message: str, *, revision: str = "", at: str = THEN, number: int = 1, **more: Any
+) -> Object:
+    """One of the cluster's own Events, as Flux's controllers record them."""
+    group = about["apiVersion"].partition("/")[0]
+    namespace = about["metadata"]["namespace"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{about['metadata']['name']}.{number:x}",
+            "namespace": namespace,
+            **({"annotations": {f"{group}/revision": revision}} if revision else {}),
+        },
+        "involvedObject": {
+            "kind": about["kind"],
+            "apiVersion": about["apiVersion"],
+            "namespace": namespace,
+            "name": about["metadata"]["name"],
+        },
+        "reason": reason,
+        "message": message,
+        "type": "Normal",
+        "source": {"component": "kustomize-controller"},
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+        **more,
+    }
+
+
 def listing(kind: str, items: Iterable[Object], *, continue_token: str = "", resource_version: str = "4711") -> Object:
     """One page of the list of ``kind``; for the kind ``List``, what ``kubectl get a,b -o json`` prints.
 
@@ -324,6 +397,15 @@ def _object(
         "metadata": _merged(metadata, more_metadata),
         "spec": _merged(spec, more_spec),
         "status": _merged(status, more_status),
+    }
+
+
+def _notification(kind: str, name: str, namespace: str, version: str, spec: Object) -> Object:
+    return {
+        "apiVersion": f"notification.toolkit.fluxcd.io/{version}",
+        "kind": kind,
+        "metadata": _metadata(name, namespace, 1, None),
+        "spec": spec,
     }
 
 

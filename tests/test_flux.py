@@ -13,9 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from landed.flux import KINDS, Reader
-from landed.flux.times import seconds
+from landed.flux.times import length, seconds
 from landed.model import Cluster, Condition, HelmRelease, Kustomization, ObjectRef, Snapshot, Source
-from landed.selection import Selection
+from landed.selection import Selection, Wants
 
 ALL = Selection()
 WEB = ObjectRef("Kustomization", "apps", "web")
@@ -24,8 +24,11 @@ THEN = int(datetime.datetime.fromisoformat(o.THEN).timestamp())
 LATER = int(datetime.datetime.fromisoformat(o.LATER).timestamp())
 
 
-def look(*objects: o.Object, since: int = 0, selection: Selection = ALL) -> Cluster:
-    reader = Reader(selection, since)
+NOTHING_MORE, DETAILS = Wants(), Wants(details=True)
+
+
+def look(*objects: o.Object, since: int = 0, selection: Selection = ALL, wants: Wants = NOTHING_MORE) -> Cluster:
+    reader = Reader(selection, since, wants=wants)
     reader.take_any(o.encoded(o.listing("List", objects)))
     return reader.cluster("prod")
 
@@ -425,6 +428,159 @@ def test_a_helm_release_may_have_no_owner(labels: dict[str, str] | None, owner: 
     assert (release.owner, release.suspended, release.deleting) == (owner, True, False)
 
 
+# ── what more is read where it is wanted ────────────────────────────────────────────────────────────────────────
+
+HEALTHY = o.condition("Healthy", "True", "Succeeded", "Health check passed in 12s", generation=1)
+MARKED = {
+    "labels": {"team": "web"},
+    "annotations": {"event.toolkit.fluxcd.io/summary": "Mind it", "other.example.com/x": "y"},
+}
+
+
+def marked() -> list[o.Object]:
+    """One object of each kind, with labels, annotations and everything else that is read in detail only."""
+    owner = {f"kustomize.toolkit.fluxcd.io/{part}": name for part, name in (("name", "web"), ("namespace", "apps"))}
+    return [
+        o.kustomization(conditions=[o.condition(), HEALTHY], metadata=MARKED),
+        o.git_repository(metadata=MARKED),
+        o.helm_release(metadata={**MARKED, "labels": {**owner, "team": "web"}}),
+    ]
+
+
+def test_details_are_not_kept_unless_they_are_wanted() -> None:
+    cluster = look(*marked())
+    (k,), (source,), (release,) = cluster.kustomizations, cluster.sources.values(), cluster.helm_releases
+    assert (k.labels, k.metadata, k.healthy, k.inventory, k.patience) == ({}, {}, None, (), 0)
+    assert (source.labels, source.metadata, source.uid) == ({}, {}, "")
+    assert (release.labels, release.metadata, release.uid, release.attempted) == ({}, {}, "", "")
+    assert release.owner == WEB
+    assert source.ready == Condition("True", "Succeeded", "", 1, THEN)
+
+
+def test_metadata_alone_is_what_annotations_add_to_events() -> None:
+    cluster = look(*marked(), wants=Wants(metadata=True))
+    (k,), (source,), (release,) = cluster.kustomizations, cluster.sources.values(), cluster.helm_releases
+    assert k.metadata == release.metadata == {"summary": "Mind it"}
+    assert (k.labels, k.inventory, k.patience, source.metadata) == ({}, (), 0, {})
+
+
+def test_details_are_all_of_it() -> None:
+    objects = marked()
+    cluster = look(*objects, wants=DETAILS)
+    (k,), (source,), (release,) = cluster.kustomizations, cluster.sources.values(), cluster.helm_releases
+    assert k.labels == source.labels == {"team": "web"}
+    assert k.metadata == source.metadata == release.metadata == {"summary": "Mind it"}
+    assert [k.uid, source.uid, release.uid] == [each["metadata"]["uid"] for each in objects]
+    assert k.healthy == Condition("True", "Succeeded", "Health check passed in 12s", 1, THEN)
+    assert k.inventory == ("Deployment/apps/web", "Service/apps/web")
+    assert k.patience == 720
+    assert (release.owner, release.attempted, release.labels["team"]) == (WEB, "6.5.0", "web")
+    assert release.ready is not None
+    assert release.ready.message == "Helm upgrade succeeded for release apps/podinfo.v2 with chart podinfo@6.5.0"
+
+
+@pytest.mark.parametrize("name", o.situations())
+def test_details_change_nothing_of_what_speaks_of_commits(name: str) -> None:
+    taken = []
+    for wants in (NOTHING_MORE, DETAILS):
+        reader = Reader(since=THEN, wants=wants)
+        reader.take_any(o.encoded(o.situation(name)))
+        cluster = reader.cluster("prod")
+        taken.append(
+            [
+                [(k.ref, k.source, k.applied, k.attempted, k.history, k.reconciling) for k in cluster.kustomizations],
+                [(s.ref, s.revision, s.origin_revision, s.fetch_failed) for s in cluster.sources.values()],
+                [(h.ref, h.owner, h.generation, h.stalled) for h in cluster.helm_releases],
+                cluster.warnings,
+            ]
+        )
+    assert taken[0] == taken[1]
+
+
+@pytest.mark.parametrize(
+    ("id_", "expected"),
+    [
+        ("default_podinfo__Service", ["Service/default/podinfo"]),
+        ("apps_web_apps_Deployment", ["Deployment/apps/web"]),
+        ("_apps__Namespace", ["Namespace/apps"]),
+        (
+            "_alerts.fluxcd.io_apiextensions.k8s.io_CustomResourceDefinition",
+            ["CustomResourceDefinition/alerts.fluxcd.io"],
+        ),
+        ("_system__node-reader_rbac.authorization.k8s.io_ClusterRole", ["ClusterRole/system:node-reader"]),
+        ("apps_a__b__c_rbac.authorization.k8s.io_Role", ["Role/apps/a:b:c"]),
+        ("", []),
+        ("___", []),
+        ("apps_web_Deployment", []),
+        ("apps_we_b_apps_Deployment", []),
+        ("apps_web_apps_", []),
+        ("Apps_web_apps_Deployment", []),
+        ("apps_we b_apps_Deployment", []),
+        ("apps_<!channel>_apps_Deployment", []),
+        ("apps_a/b_apps_Deployment", []),
+        ("apps_web\n::error::x_apps_Deployment", []),
+        (f"apps_{'x' * 254}_apps_Deployment", []),
+        (None, []),
+    ],
+)
+def test_how_an_inventory_names_things(id_: str | None, expected: list[str]) -> None:
+    raw = o.kustomization(status={"inventory": {"entries": [{"id": id_, "v": "v1"}]}})
+    cluster = look(raw, wants=DETAILS)
+    assert cluster.warnings == ()
+    assert list(cluster.kustomizations[0].inventory) == expected
+
+
+def test_an_inventory_is_sorted() -> None:
+    (k,) = look(o.kustomization(inventory=["b_x__Service", "a_y__Service"]), wants=DETAILS).kustomizations
+    assert k.inventory == ("Service/a/y", "Service/b/x")
+
+
+@pytest.mark.parametrize("inventory", [None, {}, {"entries": None}, {"entries": []}])
+def test_an_inventory_that_is_empty(inventory: object) -> None:
+    cluster = look(o.kustomization(status={"inventory": inventory}), wants=DETAILS)
+    assert (cluster.warnings, cluster.kustomizations[0].inventory) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("interval", "timeout", "patience"),
+    [
+        ("10m0s", "2m0s", 720),
+        ("10m", None, 600 + 570),
+        ("1m", None, 60 + 30),
+        ("10s", None, 10 + 30),
+        ("1h30m", "1.5m", 5400 + 90),
+        ("500ms", "1s", 2),
+        ("0s", "2m", 0),
+        (None, "2m", 0),
+        ("-5m", "2m", 0),
+        ("10 minutes", None, 0),
+        ("10m\n", None, 0),
+        ("9" * 400 + "h", None, 0),
+        ("10m", "soon", 600 + 570),
+    ],
+)
+def test_how_long_a_controller_may_take(interval: str | None, timeout: str | None, patience: int) -> None:
+    raw = o.kustomization(spec={"interval": interval, "timeout": timeout})
+    cluster = look(raw, wants=DETAILS)
+    assert (cluster.warnings, cluster.kustomizations[0].patience) == ((), patience)
+
+
+def test_lengths_of_time() -> None:
+    assert [length(text) for text in ("1h1m1.5s", "250ms", "", None, "1d", "s")] == [3661.5, 0.25, 0, 0, 0, 0]
+
+
+def test_kinds_that_no_kustomization_refers_to() -> None:
+    index = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    cluster = look(o.helm_repository(revision=index), o.helm_repository("oci"), o.helm_chart())
+    found = {(ref.kind, ref.name): (s.url, s.revision, s.ready is None) for ref, s in cluster.sources.items()}
+    assert found == {
+        ("HelmRepository", "podinfo"): ("https://example.com/charts", index, False),
+        ("HelmRepository", "oci"): ("oci://example.com/charts", "", True),
+        ("HelmChart", "apps-podinfo"): ("", "6.5.0", False),
+    }
+    assert cluster.warnings == ()
+
+
 # ── lists ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -817,16 +973,16 @@ def survivors(reader: Reader) -> None:
     assert len(cluster.kustomizations) + len(cluster.sources) + len(cluster.helm_releases) <= 3
 
 
-@given(mutated() | JSON, st.integers(0, 2_000_000_000), st.sampled_from(["", "team=a", "!team"]))
-def test_no_object_can_harm_the_ones_beside_it(bad: object, since: int, selector: str) -> None:
+@given(mutated() | JSON, st.integers(0, 2_000_000_000), st.sampled_from(["", "team=a", "!team"]), st.booleans())
+def test_no_object_can_harm_the_ones_beside_it(bad: object, since: int, selector: str, details: bool) -> None:
     one, two = (o.kustomization(name, "good", labels={"team": "a"}) for name in ("one", "two"))
     if selector == "!team":
         del one["metadata"]["labels"], two["metadata"]["labels"]
     items: list[Any] = [one, bad, two]
-    reader = Reader(Selection(label_selector=selector), since)
+    reader = Reader(Selection(label_selector=selector), since, wants=Wants(details=details))
     reader.take("Kustomization", o.encoded(o.listing("List", []) | {"items": items}))
     survivors(reader)
-    reader = Reader(Selection(label_selector=selector), since)
+    reader = Reader(Selection(label_selector=selector), since, wants=Wants(details=details))
     reader.take_any(o.encoded({"kind": "List", "items": items}))
     survivors(reader)
 

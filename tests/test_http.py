@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import ssl
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standins.server import Answer, Asked, Fault, StandIn, answer, hang, hang_after, lost, reset, rubbish
 
-from landed.errors import ConfigurationError, DeliveryError
+from landed.errors import DeliveryError
 from landed.http import (
     Http,
     Patience,
@@ -417,42 +416,6 @@ def test_an_unknown_authority_is_refused_at_once(http: Http, secure: StandIn, wa
     assert not error.passing
 
 
-def test_a_given_authority_is_trusted(secure: StandIn, ca_file: str) -> None:
-    with Http(ca_file=ca_file) as http:
-        assert http.send(ask(secure)).status == 200
-
-
-def test_a_given_authority_adds_to_the_usual_ones(ca_file: str) -> None:
-    import certifi
-
-    with Http(ca_file=ca_file) as http:
-        http._connected()
-        assert isinstance(http._verify, str)
-        roots = Path(http._verify).read_text()
-    assert Path(certifi.where()).read_text() in roots
-    assert Path(ca_file).read_text() in roots
-
-
-def test_the_file_of_authorities_is_gone_when_the_process_ends(ca_file: str, tmp_path: Path) -> None:
-    code = f"from landed.http import trusted; print(trusted({ca_file!r}))"
-    env = {**os.environ, "TMPDIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
-
-    assert done.stdout.startswith(str(tmp_path))
-    assert not list(tmp_path.glob("landed-ca-*"))
-
-
-def test_the_environment_does_not_replace_a_given_authority(
-    secure: StandIn, ca_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = tmp_path / "other.pem"
-    trustme.CA().cert_pem.write_to_path(str(other))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
-
-    with Http(ca_file=ca_file) as http:
-        assert http.send(ask(secure)).status == 200
-
-
 def test_the_environment_is_heard_where_no_authority_is_given(
     secure: StandIn, ca_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -460,16 +423,6 @@ def test_the_environment_is_heard_where_no_authority_is_given(
 
     with Http() as http:
         assert http.send(ask(secure)).status == 200
-
-
-@pytest.mark.parametrize("content", [None, "", "no certificate"], ids=["missing", "empty", "rubbish"])
-def test_a_ca_file_that_is_none_is_a_configuration_error(tmp_path: Path, server: StandIn, content: str | None) -> None:
-    path = tmp_path / "ca.pem"
-    if content is not None:
-        path.write_text(content)
-
-    with Http(ca_file=str(path)) as http, pytest.raises(ConfigurationError, match=r"ca\.pem"):
-        http.send(ask(server))
 
 
 def test_nothing_is_logged_that_holds_an_address(http: Http, server: StandIn, caplog: pytest.LogCaptureFixture) -> None:

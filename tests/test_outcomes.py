@@ -25,7 +25,7 @@ from values import (
     ready,
 )
 
-from landed.model import Cluster, Condition, HelmRelease, Look, ObjectRef, Snapshot, Source, State
+from landed.model import Cluster, Condition, HelmRelease, Kustomization, Look, ObjectRef, Snapshot, Source, State
 from landed.outcomes import judge
 
 S, F, P = State.SUCCESS, State.FAILURE, State.PENDING
@@ -528,3 +528,293 @@ def test_a_failing_helm_release_turns_the_commit_red() -> None:
 
 def test_healthy_sources_are_named() -> None:
     assert look(cluster(k(), git())).healthy == (SOURCE,)
+
+
+# ── with details: what stands in the cluster ────────────────────────────────────────────────────────────────────────
+
+STOCK: dict[str, Any] = {
+    "inventory": ("Deployment/apps/web",),
+    "labels": {"team": "web"},
+    "metadata": {"summary": "Mind it"},
+}
+WELL = Condition("True", "Succeeded", "Health check passed in 12s", 1, NOW - 600)
+
+
+@pytest.mark.parametrize(
+    ("it", "head", "stock", "health"),
+    [
+        pytest.param(k(healthy=WELL, **STOCK), MAIN_A, [(A, S, True)], WELL.message, id="success"),
+        pytest.param(k(**STOCK), MAIN_A, [(A, S, True)], "", id="success-without-health-checks"),
+        pytest.param(
+            k(healthy=structs.replace(WELL, status="Unknown"), **STOCK),
+            MAIN_A,
+            [(A, S, True)],
+            "",
+            id="not-yet-healthy",
+        ),
+        pytest.param(
+            k(ready=failed("HealthCheckFailed"), attempted=MAIN_B, healthy=WELL, **STOCK),
+            MAIN_B,
+            [(B, F, True)],
+            "",
+            id="failure-keeps-its-inventory-but-no-health-of-an-earlier-run",
+        ),
+        pytest.param(
+            k(ready=failed("BuildFailed"), attempted=MAIN_B, **STOCK), MAIN_B, [(B, F, True)], "", id="build-failed"
+        ),
+        pytest.param(
+            k(ready=ready("Unknown"), reconciling=phase(CHECKING, MAIN_B), attempted=MAIN_B, healthy=WELL, **STOCK),
+            MAIN_B,
+            [(B, P, False)],
+            "",
+            id="whose-inventory-it-is-while-a-run-goes-on-nobody-knows",
+        ),
+        pytest.param(
+            k(healthy=WELL, **STOCK),
+            MAIN_B,
+            [(A, S, True), (B, P, False)],
+            WELL.message,
+            id="not-of-what-is-waited-for",
+        ),
+    ],
+)
+def test_inventory_and_health_go_with_a_result(
+    it: Any, head: str, stock: list[tuple[str, State, bool]], health: str
+) -> None:
+    found = [(x.commit, o) for x in look(cluster(it, git(head)), details=True).outcomes for o in x.observations]
+    assert sorted((commit, o.state, bool(o.inventory)) for commit, o in found) == sorted(stock)
+    assert {o.health for _, o in found if o.health} == ({health} if health else set())
+    assert {(tuple(o.labels.items()), tuple(o.metadata.items())) for _, o in found} == {
+        ((("team", "web"),), (("summary", "Mind it"),))
+    }
+
+
+def test_what_came_and_went_has_no_inventory_of_what_came_after() -> None:
+    history = (Snapshot(MAIN_B, "", "ReconciliationSucceeded", NOW - 60), Snapshot(MAIN_A, "", "x", NOW - 90))
+    it = k(applied=MAIN_C, attempted=MAIN_C, history=history, healthy=WELL, **STOCK)
+    seen = look(cluster(it, git(MAIN_C)), since=NOW - 100, details=True)
+    past = [o for x in seen.outcomes for o in x.observations if o.past]
+    assert [(o.inventory, o.health) for o in past] == [((), ""), ((), "")]
+
+
+def test_a_suspended_one_names_the_revision_that_waits_for_it() -> None:
+    assert [o.revision for o in look(cluster(k(suspended=True), git(MAIN_B))).silent] == [MAIN_B]
+    assert [o.revision for o in look(cluster(k(suspended=True), git(MAIN_A))).silent] == [""]
+    assert [o.revision for o in look(cluster(k(suspended=True, applied=""), git(MAIN_B))).silent] == [""]
+
+
+# ── with details: sources ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def source(kind: str, revision: str, **changes: Any) -> Source:
+    return git(revision, ref=ObjectRef(kind, "flux-system", "x"), url="oci://example.com/x", **changes)
+
+
+@pytest.mark.parametrize(
+    ("it", "commit", "reason", "message"),
+    [
+        pytest.param(git(MAIN_B), B, "NewArtifact", f"stored artifact for revision '{MAIN_B}'", id="git"),
+        pytest.param(
+            source("OCIRepository", LATEST_A, origin_revision=MAIN_A, origin_url="https://github.com/example/fleet"),
+            A,
+            "NewArtifact",
+            f"stored artifact with revision '{LATEST_A}' from 'oci://example.com/x', "
+            f"origin source 'https://github.com/example/fleet', origin revision '{MAIN_A}'",
+            id="oci",
+        ),
+        pytest.param(
+            source("OCIRepository", LATEST_A),
+            "",
+            "NewArtifact",
+            f"stored artifact with revision '{LATEST_A}' from 'oci://example.com/x'",
+            id="oci-without-origin",
+        ),
+        pytest.param(
+            source("Bucket", "sha256:abc"), "", "NewArtifact", "stored artifact: revision 'sha256:abc'", id="bucket"
+        ),
+        pytest.param(
+            source("HelmRepository", "sha256:abc"),
+            "",
+            "NewArtifact",
+            "stored artifact: revision 'sha256:abc'",
+            id="index",
+        ),
+        pytest.param(
+            source("HelmChart", "6.5.0", ready=ready(reason="ChartPullSucceeded", message="pulled 'x' chart")),
+            "",
+            "ChartPullSucceeded",
+            "pulled 'x' chart",
+            id="chart",
+        ),
+        pytest.param(
+            source("ExternalArtifact", "latest@sha256:abc"),
+            "",
+            "NewArtifact",
+            "stored artifact for revision 'latest@sha256:abc'",
+            id="external",
+        ),
+    ],
+)
+def test_what_a_source_holds(it: Source, commit: str, reason: str, message: str) -> None:
+    it = structs.replace(it, uid="u", labels={"team": "web"}, metadata={"summary": "Mind it"})
+    (said_,) = look(cluster(it), details=True).fetched
+    assert (said_.about, said_.state, said_.commit, said_.reason, said_.message) == (it.ref, S, commit, reason, message)
+    assert (said_.revision, said_.since, said_.newest) == (it.revision, NOW - 700, True)
+    assert (said_.uid, said_.labels, said_.metadata) == ("u", {"team": "web"}, {"summary": "Mind it"})
+    assert look(cluster(it)).fetched == ()
+
+
+@pytest.mark.parametrize(
+    "it",
+    [
+        pytest.param(git(suspended=True), id="suspended"),
+        pytest.param(git(deleting=True), id="deleting"),
+        pytest.param(git(""), id="no-artifact"),
+        pytest.param(git(ready=ready("False", "GitOperationFailed")), id="failing"),
+        pytest.param(git(ready=ready("Unknown")), id="building"),
+        pytest.param(git(ready=None), id="new"),
+    ],
+)
+def test_a_source_that_holds_nothing_sure(it: Source) -> None:
+    assert look(cluster(it), details=True).fetched == ()
+
+
+def test_only_sources_of_the_repositories_that_are_meant() -> None:
+    there = cluster(git(), source("HelmRepository", "sha256:abc"))
+    assert [o.about for o in look(there, details=True, repositories={FLEET}).fetched] == [SOURCE]
+    assert len(look(there, details=True).fetched) == 2
+
+
+def test_a_helm_repository_that_cannot_fetch_is_a_trouble() -> None:
+    broken = source("HelmRepository", "sha256:abc", fetch_failed=Condition("True", "IndexationFailed", "404"), uid="u")
+    seen = look(cluster(broken), details=True)
+    assert [(o.state, o.reason, o.uid) for o in seen.silent] == [(F, "IndexationFailed", "u")]
+    assert broken.ref not in seen.healthy
+
+
+# ── with details: HelmReleases ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("it", "expected"),
+    [
+        pytest.param(release(ready(reason="UpgradeSucceeded"), owner=None), (S, "6.5.0"), id="success"),
+        pytest.param(release(failed("UpgradeFailed"), owner=None), (F, "6.5.0"), id="failure"),
+        pytest.param(release(ready("Unknown"), owner=None), (P, "6.5.0"), id="running"),
+        pytest.param(release(ready(), owner=None, suspended=True), (State.SUSPENDED, ""), id="suspended"),
+        pytest.param(release(ready(), owner=None, deleting=True), (State.DELETING, ""), id="deleting"),
+        pytest.param(release(ready()), None, id="of-a-kustomization-that-is-not-meant"),
+    ],
+)
+def test_a_helm_release_that_nobody_applied(it: HelmRelease, expected: tuple[State, str] | None) -> None:
+    it = structs.replace(it, attempted="6.5.0", uid="u", labels={"team": "web"})
+    seen = look(cluster(it), details=True)
+    assert seen.outcomes == ()
+    spoken = [(o.commit, o.state, o.revision, o.uid, o.labels) for o in seen.silent]
+    assert spoken == ([("", *expected, "u", {"team": "web"})] if expected else [])
+    assert look(cluster(it)).silent == ()
+
+
+def test_a_helm_release_of_a_kustomization_has_its_labels_and_its_uid() -> None:
+    it = release(ready(reason="UpgradeSucceeded", message="done"), uid="u", labels={"team": "web"}, attempted="6.5.0")
+    observations = look(cluster(k(), it), details=True).outcomes[0].observations
+    (found,) = [o for o in observations if o.about == it.ref]
+    assert (found.uid, found.labels, found.message, found.revision) == ("u", {"team": "web"}, "done", MAIN_A)
+
+
+# ── with details: controllers that are silent ───────────────────────────────────────────────────────────────────────
+
+#: Interval ten minutes, timeout two: after 720 s, a tenth of that and the slack, 912 s, something is wrong.
+DUE = 912
+
+
+def watched(silent: int, status: str = "True", **changes: Any) -> Kustomization:
+    """A Kustomization of which there has been no sign for so many seconds."""
+    usual = failed("BuildFailed", since=NOW - silent) if status == "False" else ready(status, since=NOW - silent)
+    return k(**{"ready": usual, "patience": 720, **changes})
+
+
+def stale(*objects: Any, **settings: Any) -> list[tuple[str, str]]:
+    seen = look(cluster(*objects), **{"details": True, **settings})
+    return [(o.about.name, o.message) for o in seen.silent if o.state is State.STALE]
+
+
+@pytest.mark.parametrize(
+    ("it", "expected"),
+    [
+        pytest.param(watched(DUE), [], id="late-and-within-the-slack"),
+        pytest.param(watched(DUE + 1), ["15m"], id="too-late"),
+        pytest.param(watched(3905), ["1h 5m"], id="much-too-late"),
+        pytest.param(watched(DUE + 1, "Unknown"), ["15m"], id="a-run-that-does-not-end"),
+        pytest.param(watched(DUE, "Unknown"), [], id="a-run-that-may-end-yet"),
+        pytest.param(watched(90_000, "False"), [], id="a-failure-does-not-move"),
+        pytest.param(watched(90_000, patience=0), [], id="no-interval"),
+        pytest.param(watched(90_000, suspended=True), [], id="suspended"),
+        pytest.param(watched(90_000, deleting=True), [], id="deleting"),
+        pytest.param(watched(0, ready=None), [], id="new"),
+        pytest.param(watched(90_000, ready=ready(since=0)), [], id="no-sign-at-all"),
+        pytest.param(watched(90_000, generation=2), [], id="resumed-just-now-perhaps"),
+        pytest.param(
+            watched(90_000, ready=ready(since=NOW - 90_000, generation=0), generation=2), [], id="the-same-in-old-times"
+        ),
+        pytest.param(
+            watched(90_000, ready=ready(since=NOW - 90_000, generation=0)), ["1d 1h"], id="old-times-too-late"
+        ),
+        pytest.param(
+            watched(90_000, history=(Snapshot(MAIN_A, "", "ReconciliationSucceeded", NOW - 60),)),
+            [],
+            id="sign-in-history",
+        ),
+        pytest.param(
+            watched(90_000, "Unknown", reconciling=phase(CHECKING, MAIN_A)), [], id="sign-in-the-phase-of-the-run"
+        ),
+        pytest.param(watched(90_000, healthy=WELL), [], id="sign-in-its-health"),
+        pytest.param(watched(-300), [], id="in-the-future"),
+    ],
+)
+def test_a_controller_that_is_silent(it: Kustomization, expected: list[str]) -> None:
+    message = "kustomize-controller has not looked for {}; it should within 12m"
+    assert stale(it) == [("web", message.format(silent)) for silent in expected]
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        pytest.param(k("another", ready=ready(since=NOW + 300)), id="a-kustomization"),
+        pytest.param(git(updated=NOW + 300), id="an-artifact"),
+        pytest.param(git(ready=ready(since=NOW + 300)), id="a-source"),
+        pytest.param(release(ready(since=NOW + 300)), id="a-helm-release"),
+    ],
+)
+def test_a_clock_that_is_ahead_of_ours_is_allowed_for(sign: Any) -> None:
+    assert stale(watched(DUE + 300), sign) == []
+    assert len(stale(watched(DUE + 301), sign)) == 1
+
+
+def test_how_far_histories_reach_tells_the_clock_too() -> None:
+    def found(silent: int) -> int:
+        it = cluster(watched(silent), seen=NOW + 300)
+        return sum(o.state is State.STALE for o in look(it, details=True).silent)
+
+    assert (found(DUE + 300), found(DUE + 301)) == (0, 1)
+
+
+def test_the_silence_is_told_beside_what_is_known() -> None:
+    seen = look(cluster(watched(90_000, **STOCK)), details=True)
+    assert [(o.commit, o.state) for o in seen.outcomes] == [(A, S)]
+    (said_,) = seen.silent
+    assert (said_.state, said_.reason, said_.since, said_.commit) == (State.STALE, "Stale", NOW - 90_000, "")
+    assert (said_.labels, said_.uid) == ({"team": "web"}, "uid-web")
+
+
+def test_nobody_is_called_silent_where_nobody_asks() -> None:
+    assert look(cluster(watched(90_000))).silent == ()
+    assert stale(watched(90_000), repositories={FLEET}) != []
+    assert stale(watched(90_000), repositories={structs.replace(FLEET, path="example/other")}) == []
+
+
+def test_details_change_nothing_of_what_is_said_of_commits() -> None:
+    for row in ROWS:
+        values: Any = row.values
+        it, head, expected = values
+        assert said(cluster(it, head), details=True) == expected, row.id

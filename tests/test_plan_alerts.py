@@ -29,10 +29,14 @@ from landed.plan.narrow import narrowed
 from landed.told import Told
 
 WEB = ObjectRef("Kustomization", "apps", "web")
-LIVE = {"applied": MAIN_B, "attempted": MAIN_B}
-FAILED = {"ready": ready("False", "HealthCheckFailed", "timeout waiting"), "attempted": MAIN_B}
-RUNNING = {"ready": ready("Unknown"), "reconciling": phase("Building manifests", MAIN_B), "attempted": MAIN_B}
-WAITS = {"ready": ready("False", "DependencyNotReady", "dependency 'apps/infra' is not ready")}
+LIVE: dict[str, Any] = {"applied": MAIN_B, "attempted": MAIN_B}
+FAILED: dict[str, Any] = {"ready": ready("False", "HealthCheckFailed", "timeout waiting"), "attempted": MAIN_B}
+RUNNING: dict[str, Any] = {
+    "ready": ready("Unknown"),
+    "reconciling": phase("Building manifests", MAIN_B),
+    "attempted": MAIN_B,
+}
+WAITS: dict[str, Any] = {"ready": ready("False", "DependencyNotReady", "dependency 'apps/infra' is not ready")}
 
 
 def alert(*sources: EventSource, **settings: Any) -> Alert:
@@ -233,8 +237,7 @@ def test_errors_only_tells_a_webhook_of_flux_events_nothing_but_errors() -> None
 
 def test_the_words_of_flux_count_where_a_wait_is_excluded() -> None:
     for pattern in ("^Dependencies do not meet", "is not ready"):
-        runs = Runs(generic(alert(exclusion=(pattern,))))
-        assert runs.events(one(**WAITS)) == [] or pattern.startswith("^")
+        assert Runs(generic(alert(exclusion=(pattern,)))).events(one(**WAITS)) == []
         assert Runs(hook(alert(exclusion=(pattern,)))).states(one(**WAITS)) == []
 
 

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from landed.alerts import mentions
 from landed.errors import ConfigurationError
-from landed.model import Destination, Event, InvolvedObject
+from landed.model import Destination, Event, InvolvedObject, ObjectRef
 from landed.render import clean
 
 #: Characters that an expression may have: evaluation cannot be interrupted, so it must not be able to grow.
@@ -25,21 +26,32 @@ _PLACE = Destination("git.example.com", "statuses", "git.example.com")
 
 
 def compiled(
-    text: str, option: str = "--commit-status-expr", *, several: bool = False
+    text: str,
+    option: str = "--commit-status-expr",
+    *,
+    several: bool = False,
+    provider: Mapping[str, object] | None = None,
+    alerts: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Callable[[Event, Destination], str]:
-    """Compile an expression: event and Git host → the commit status's name. ``several`` says that there are several
-    clusters, whose names must differ.
+    """Compile an expression: event and Git host → the commit status's name. ``option`` is what errors call the place it
+    stands in; ``several`` says that there are several clusters, whose names must differ.
+
+    ``provider`` is the Provider's manifest, ``alerts`` are those of its Alerts by ``NAMESPACE/NAME``: ``alert`` is the
+    first of the destination's Alerts that means the event's object, its labels apart, which no event tells.
 
     What is made raises ValueError, with a sentence, where the expression gives no name for an event: a key that is not
     there, or empty text. Raises ConfigurationError for an expression that does not compile, gives no text, or gives one
-    name to several clusters.
+    name to several clusters, and for a manifest that CEL has no values for.
     """
     if len(text) > LONGEST:
         raise ConfigurationError(f"{option} is longer than {LONGEST} characters.", HINT)
     evaluate = _evaluator(text, option)
+    known = None if provider is None else _manifest(provider, option)
+    wanting = {name: _manifest(alert, option) for name, alert in (alerts or {}).items()}
 
     def name(event: Event, to: Destination) -> str:
-        kind, value = evaluate(_scope(event, to))
+        alert = _alert_of(event, to, wanting) if known else None
+        kind, value = evaluate(_scope(event, to, known, alert))
         if kind == "ERROR":
             raise ValueError(f"{option}: {_line(value)}")
         if kind != "STRING":
@@ -49,7 +61,9 @@ def compiled(
             raise ValueError(f"{option} gives empty text")
         return found
 
-    (kind, one), (_, other) = (evaluate(_scope(_sample(cluster), _PLACE)) for cluster in ("one", "other"))
+    some = next(iter(wanting.values()), {})
+    trials = (evaluate(_scope(_sample(cluster), _PLACE, known, some)) for cluster in ("one", "other"))
+    (kind, one), (_, other) = trials
     if several and kind == "STRING" and one == other:
         raise ConfigurationError(
             f"{option} gives several clusters one name.", "Add the cluster's to it: event.metadata.cluster"
@@ -100,18 +114,43 @@ def _sample(cluster: str) -> Event:
     )
 
 
-def _scope(event: Event, to: Destination) -> dict[str, Any]:
+def _scope(
+    event: Event, to: Destination, provider: Mapping[str, Any] | None, alert: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """The three variables as the objects that Flux has in them. Without manifests, a Provider and an Alert stand for
     the Git host, named after it.
     """
     from msgspec import to_builtins
 
     meta = {"name": to.name, "namespace": "", "uid": ""}
+    stand_in = {"kind": "Provider", "metadata": meta, "spec": {"address": f"https://{to.host}"}}
+    nobody = {"kind": "Alert", "metadata": meta, "spec": {"eventMetadata": {}}}
     return {
         "event": to_builtins(event),
-        "provider": {"kind": "Provider", "metadata": meta, "spec": {"address": f"https://{to.host}"}},
-        "alert": {"kind": "Alert", "metadata": meta, "spec": {"eventMetadata": {}}},
+        "provider": stand_in if provider is None else provider,
+        "alert": nobody if provider is None else alert or {},
     }
+
+
+def _manifest(manifest: Mapping[str, object], option: str) -> dict[str, Any]:
+    """What CEL sees of a manifest: it has a uid, which is empty where it has never been in a cluster."""
+    from msgspec import to_builtins
+
+    kept = {key: manifest[key] for key in ("apiVersion", "kind", "metadata", "spec") if key in manifest}
+    meta = kept.get("metadata")
+    try:
+        plain = to_builtins(
+            kept | {"metadata": {"uid": "", **(meta if isinstance(meta, Mapping) else {})}}, str_keys=True
+        )
+    except (TypeError, ValueError, RecursionError):
+        raise ConfigurationError(f"{option}: the manifest holds what is no text, number, list or map.", HINT) from None
+    return dict(plain)
+
+
+def _alert_of(event: Event, to: Destination, wanting: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The manifest of the first Alert of ``to`` that means the object of ``event``."""
+    about = ObjectRef(event.involvedObject.kind, event.involvedObject.namespace, event.involvedObject.name)
+    return next((wanting.get(f"{alert.namespace}/{alert.name}") for alert in to.alerts if mentions(alert, about)), None)
 
 
 def _line(error: object) -> str:

@@ -10,6 +10,8 @@ its source. The rules follow from what kustomize-controller writes and when
 - ``observedGeneration`` of the status follows only on success and on terminal errors; a failure is judged by the
   generation of its own condition.
 - Branches that never start a run leave the ``Reconciling`` condition of an earlier one in place.
+- The inventory is written once everything has been applied: while a run goes on nobody knows which revision's it is,
+  and after one that failed before that it is still the one from before.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from msgspec import structs
 
 from landed.model import (
+    RESULTS,
     Cluster,
     Condition,
     HelmRelease,
@@ -33,16 +36,22 @@ from landed.model import (
     Source,
     State,
 )
+from landed.render import age
 from landed.revision import attempt, commit, dependency, repository
 
 #: Seconds that a failure which passes by itself (source-controller restarting) may last before it is believed.
 GRACE = 60
 
+#: Seconds that a controller may be late beyond what its intervals allow, and which part of these besides.
+SLACK, PART = 120, 10
+
 #: ArtifactFailed before a run has begun: nothing was tried, and the controller looks again in 30 seconds.
 _BEFORE_A_RUN = ("source artifact not found", "source is not ready", "unable to get source")
 _NOT_FOUND = '.source.toolkit.fluxcd.io "'
 
-SOURCE_KINDS = frozenset({"GitRepository", "OCIRepository", "Bucket", "ExternalArtifact"})
+SOURCE_KINDS = frozenset(
+    {"GitRepository", "OCIRepository", "Bucket", "ExternalArtifact", "HelmRepository", "HelmChart"}
+)
 
 #: What makes two Kustomizations wait for the same commits: repository, artifact URL where it is not Git, reference.
 _Line = tuple[Repository | None, str, str]
@@ -61,15 +70,17 @@ def judge(
     passing: Collection[ObjectRef] = frozenset(),
     repositories: Collection[Repository] = frozenset(),
     locate: Callable[[str], Repository | None] = repository,
+    details: bool = False,
 ) -> Look:
     """What ``cluster`` says about each commit.
 
     ``since`` says how far, in the cluster's clock, an earlier look reached: what came and went after that is told, and
     nothing where it is 0. ``passing`` names the objects that already showed a failure of the passing kind at an earlier
     look; ``repositories`` limits the answer to these (default: all); ``locate`` finds the repository
-    behind a URL. Pure: ``now`` is in epoch seconds.
+    behind a URL. With ``details`` (the cluster was read with them) it is also told what sources hold, how HelmReleases
+    stand that no Kustomization applied, and which controller is silent. Pure: ``now`` is in epoch seconds.
     """
-    view = _View(cluster, now, since, grace, passing, locate)
+    view = _View(cluster, now, since, grace, passing, locate, details=details)
     said: list[Observation] = []
     company = _Company()
     for k in cluster.kustomizations:
@@ -78,15 +89,19 @@ def judge(
         said += spoken
     said += [o for release in cluster.helm_releases for o in view.helm_release(release)]
     said += [o for source in cluster.sources.values() for o in view.source(source)]
+    said += _stale(cluster, view, now) if details else ()
+    fetched = [view.fetched(source) for source in cluster.sources.values() if _holds(source)] if details else []
     wanted = frozenset(repositories)
     if wanted:
         said = [o for o in said if o.repository in wanted]
+        fetched = [o for o in fetched if o.repository in wanted]
     failing = {o.about for o in said if o.about.kind in SOURCE_KINDS}
     return Look(
         cluster.name,
         outcomes=_outcomes(cluster.name, said, company),
-        silent=tuple(sorted((o for o in said if not o.commit), key=lambda o: o.about)),
+        silent=tuple(sorted((o for o in said if not o.commit), key=lambda o: (o.about, o.state))),
         healthy=tuple(sorted(s.ref for s in cluster.sources.values() if s.ref not in failing and _fetches(s))),
+        fetched=tuple(sorted(fetched, key=lambda o: o.about)),
         warnings=cluster.warnings,
         seen=cluster.seen,
     )
@@ -144,7 +159,10 @@ class _View:
         grace: int,
         passing: Collection[ObjectRef],
         locate: Callable[[str], Repository | None],
+        *,
+        details: bool,
     ) -> None:
+        self._details = details
         self._now = now
         self._since = since
         self._grace = grace
@@ -181,11 +199,18 @@ class _View:
         first = self._present(k, ready)
         if first is None:
             return
-        yield first
+        yield self._standing(k, first) if first.state in RESULTS else first
         if (behind := self._behind(k, first)) is not None:
             yield behind
         if self._since and any(snapshot.revision != first.revision for snapshot in k.history):
             yield from self._gone(k, {first.commit, behind.commit if behind else ""})
+
+    def _standing(self, k: Kustomization, said: Observation) -> Observation:
+        """A result, with what stands in the cluster by it and how that is."""
+        if not k.inventory and k.healthy is None:
+            return said
+        well = k.healthy.message if k.healthy is not None and k.healthy.status == "True" else ""
+        return structs.replace(said, inventory=k.inventory, health=well if said.state is State.SUCCESS else "")
 
     def _silent(self, k: Kustomization) -> Observation:
         if k.deleting:
@@ -194,8 +219,14 @@ class _View:
             return self._say(k, State.NEW, reason="New", message="Not seen by kustomize-controller yet")
         source = self._sources.get(k.source)
         held = source is not None and source.revision and k.applied and source.revision != k.applied
-        news = f"Suspended; {source.revision} is waiting" if source and held else "Suspended"
-        return self._say(k, State.SUSPENDED, reason="Suspended", message=news)
+        waiting = source.revision if source and held else ""
+        news = f"Suspended; {waiting} is waiting" if waiting else "Suspended"
+        return self._say(k, State.SUSPENDED, revision=waiting, reason="Suspended", message=news)
+
+    def stale(self, k: Kustomization, silent: int) -> Observation:
+        """An observation that its controller has not looked for so many seconds."""
+        message = f"kustomize-controller has not looked for {age(silent)}; it should within {age(k.patience)}"
+        return self._say(k, State.STALE, reason="Stale", message=message, since=self._now - silent)
 
     def _present(self, k: Kustomization, ready: Condition) -> Observation | None:
         """The row of the table for a Kustomization that is neither suspended, new nor being deleted."""
@@ -340,13 +371,21 @@ class _View:
             uid=k.uid,
             newest=bool(hash_) and hash_ == self._heads.get(k.source),
             metadata=k.metadata,
+            labels=k.labels,
         )
 
     # ── HelmReleases ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def helm_release(self, release: HelmRelease) -> Iterator[Observation]:
-        """One observation, on the commit of the Kustomization that applied the release; none where that is unclear."""
-        owner = self._applied_by.get(release.owner) if release.owner else None
+        """One observation, on the commit of the Kustomization that applied the release; none where that is unclear.
+
+        Of a release that nobody applied it is about no commit; then the revision is the chart's version.
+        """
+        if release.owner is None:
+            if self._details:
+                yield self._alone(release)
+            return
+        owner = self._applied_by.get(release.owner)
         if owner is None or owner.suspended or owner.deleting:
             return
         repo = self._repositories.get(owner.source)
@@ -368,6 +407,23 @@ class _View:
             begun=reason == "Progressing",
             newest=hash_ == self._heads.get(owner.source),
             metadata=release.metadata,
+            labels=release.labels,
+            uid=release.uid,
+        )
+
+    def _alone(self, release: HelmRelease) -> Observation:
+        state, reason, message, since = _helm_state(release, self._now - self._grace)
+        return Observation(
+            release.ref,
+            state,
+            reason=reason,
+            message=message,
+            since=since,
+            revision=release.attempted if state in (State.SUCCESS, State.FAILURE, State.PENDING) else "",
+            begun=reason == "Progressing",
+            metadata=release.metadata,
+            labels=release.labels,
+            uid=release.uid,
         )
 
     # ── sources ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -383,7 +439,30 @@ class _View:
                 reason=trouble.reason,
                 message=trouble.message,
                 since=trouble.since,
+                metadata=source.metadata,
+                labels=source.labels,
+                uid=source.uid,
             )
+
+    def fetched(self, source: Source) -> Observation:
+        """What a source holds, as source-controller tells it."""
+        repo = self._repositories[source.ref]
+        hash_ = self._commit(source.ref.kind, source.revision, source.origin_revision) if repo is not None else ""
+        reason, message = _stored(source)
+        return Observation(
+            source.ref,
+            State.SUCCESS,
+            repo,
+            hash_,
+            reason,
+            message,
+            since=source.updated,
+            revision=source.revision,
+            newest=True,
+            metadata=source.metadata,
+            labels=source.labels,
+            uid=source.uid,
+        )
 
 
 _AT_SOURCE = frozenset({"AccessDenied", "DirectoryCreationFailed", "FeatureGateDisabled", "InvalidCELExpression"})
@@ -464,6 +543,61 @@ def _trouble(source: Source) -> Condition | None:
     if source.fetch_failed is not None and source.fetch_failed.status == "True":
         return source.fetch_failed
     return source.ready if source.ready is not None and source.ready.status == "False" else None
+
+
+def _holds(source: Source) -> bool:
+    return bool(source.revision) and not source.deleting and _fetches(source)
+
+
+def _stored(source: Source) -> tuple[str, str]:
+    """Reason and message of the event that told of an artifact, as far as the status has what was in it."""
+    kind, revision = source.ref.kind, source.revision
+    if kind == "HelmChart" and source.ready is not None and source.ready.message:
+        return source.ready.reason, source.ready.message
+    if kind == "OCIRepository":
+        origin = f", origin source '{source.origin_url}', origin revision '{source.origin_revision}'"
+        known = source.origin_url and source.origin_revision
+        return "NewArtifact", f"stored artifact with revision '{revision}' from '{source.url}'{origin if known else ''}"
+    if kind in ("Bucket", "HelmRepository"):
+        return "NewArtifact", f"stored artifact: revision '{revision}'"
+    return "NewArtifact", f"stored artifact for revision '{revision}'"
+
+
+def _stale(cluster: Cluster, view: _View, now: int) -> Iterator[Observation]:
+    """Kustomizations whose controller has been silent for longer than it should.
+
+    Times are the cluster's and ``now`` is ours. Where something in the cluster lies in our future, its clock is ahead
+    by at least that, and that much longer we wait. Only a Ready that is True or Unknown is moved at each run: one that
+    is False stays as it is while the controller tries again. Where the spec has changed since, nobody knows when: it
+    may have been resumed a moment ago.
+    """
+    ahead = max(0, max(_signs(cluster), default=0) - now)
+    for k in cluster.kustomizations:
+        if k.suspended or k.deleting or not k.patience or k.ready is None or k.ready.status == "False":
+            continue
+        if (k.ready.generation or k.observed_generation) != k.generation:
+            continue
+        sign = max(_signs_of(k))
+        silent = now - sign
+        if sign and silent > k.patience + k.patience // PART + SLACK + ahead:
+            yield view.stale(k, silent)
+
+
+def _signs(cluster: Cluster) -> Iterator[int]:
+    """All the times at which the cluster's controllers showed that they live."""
+    yield cluster.seen
+    for k in cluster.kustomizations:
+        yield from _signs_of(k)
+    for source in cluster.sources.values():
+        yield source.updated
+        yield source.ready.since if source.ready else 0
+    for release in cluster.helm_releases:
+        yield release.ready.since if release.ready else 0
+
+
+def _signs_of(k: Kustomization) -> Iterator[int]:
+    yield from (condition.since for condition in (k.ready, k.reconciling, k.healthy) if condition is not None)
+    yield from (snapshot.at for snapshot in k.history[:1])
 
 
 def _fetches(source: Source) -> bool:

@@ -215,8 +215,9 @@ def commit_url(repository: Repository, commit: str) -> str:
     scheme = "http" if loopback(repository.host) else "https"
     plural = repository.host == "bitbucket.org" or re.search(_BITBUCKET_SERVER, repository.path) is not None
     # What is percent-encoded in a path is so because it would mean something else.
-    path = quote(re.sub("%(?![0-9A-F]{2})", "%25", repository.path), safe="/%~")
-    return f"{scheme}://{repository.host}/{path}/{'commits' if plural else 'commit'}/{quote(commit, safe='')}"
+    path = quote(re.sub("%(?![0-9A-F]{2})", "%25", repository.path), safe="/%~", errors="replace")
+    page, name_ = "commits" if plural else "commit", quote(commit, safe="", errors="replace")
+    return f"{scheme}://{repository.host}/{path}/{page}/{name_}"
 
 
 _BITBUCKET_SERVER = r"(?:\A|/)(?:projects|users)/[^/]+/repos/[^/]+\Z"

@@ -7,6 +7,7 @@ A stand-in's module has a class with
 - ``missing``: paths of repositories, and hashes of commits, that it does not have;
 - ``contexts(path, commit)``: context → (state, description), the states in the words of ``model.State``;
 - ``store(path, commit, context=…, state=…, description=…)``: a status as if somebody had written it, same words;
+- ``commits``: what was pushed, by path and hash, where a commit is not as ``Pushed()`` has it;
 
 and the names ``WRITER`` and ``READER``: a token that may write, and one that is known and may not.
 """
@@ -35,6 +36,8 @@ class Host(NamedTuple):
     """Status → how often it is tried, where it is not as everywhere."""
     passing: Mapping[int, bool] = {}
     """Status → whether it passes by itself, where it is not as everywhere."""
+    shown_at: str = "/{path}/commit/{commit}"
+    """The page of a commit, below ``web_url``, as the host names it; empty where it names none."""
 
     def make(self) -> Any:
         """A new stand-in, to be entered."""
@@ -51,14 +54,26 @@ class Host(NamedTuple):
 
 HOSTS = {
     "azuredevops": Host("standins.azuredevops", "AzureDevOps", "acme/platform/_git/fleet", "acme"),
-    "bitbucket": Host("standins.bitbucket", "Bitbucket"),
+    "bitbucket": Host("standins.bitbucket", "Bitbucket", shown_at="/{path}/commits/{commit}"),
     "bitbucketserver": Host(
-        "standins.bitbucketserver", "BitbucketServer", "projects/ACME/repos/fleet", "acme", unknown_commit=False
+        "standins.bitbucketserver",
+        "BitbucketServer",
+        "projects/ACME/repos/fleet",
+        "acme",
+        unknown_commit=False,
+        shown_at="",
     ),
     "gitea": Host("standins.gitea", "Gitea"),
     "github": Host("standins.github", "GitHub"),
     "github-check-run": Host("standins.github_checks", "GitHubChecks"),
-    "gitlab": Host("standins.gitlab", "GitLab", "acme/platform/fleet", "fleet", tries={409: 4}),
+    "gitlab": Host(
+        "standins.gitlab",
+        "GitLab",
+        "acme/platform/fleet",
+        "fleet",
+        tries={409: 4},
+        shown_at="/{path}/-/commit/{commit}",
+    ),
 }
 
 STATUS_TYPES = sorted(type_ for type_, kind in providers.GIT.items() if kind.takes == "statuses")

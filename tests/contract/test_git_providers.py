@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from contract.hosts import HOSTS, STATUS_TYPES
+from standins.commits import Pushed
 from standins.server import Answer, Fault, StandIn, answer, hang, hang_after, lost, reset, rubbish
 
 from landed import providers
 from landed.errors import ConfigurationError, DeliveryError
-from landed.model import CommitStatus, GitHost, Repository, Secret, State
+from landed.http import TokenBucket
+from landed.model import CommitStatus, Described, GitHost, Repository, Secret, State
+from landed.providers import commits
 from landed.providers.interface import Held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from landed.providers.interface import GitProvider
+    from landed.providers.interface import CommitReader, GitProvider
 
 COMMIT = "6dcd4ce23d88e2ee9568ba546c007c63d9131c1b"
 PLACE = "git.example.com"
@@ -42,6 +45,10 @@ class World:
         found: dict[str, tuple[str, str]] = self.standin.contexts(self.path, COMMIT)
         return found
 
+    @property
+    def port(self) -> int | None:
+        return urlsplit(str(self.standin.url)).port
+
     def store(self, **status: str) -> None:
         """Put a status there, as if somebody had written it."""
         self.standin.store(self.path, COMMIT, **status)
@@ -56,16 +63,21 @@ class World:
         found = (provider or self.connect()).held(self.repository, COMMIT)
         return {context: Held(held.state, held.description) for context, held in found.items()}
 
-    def connect(self, token: str = "", **settings: Any) -> GitProvider:
+    def described(self, provider: GitProvider | None = None, commit: str = COMMIT) -> Described:
+        """What the commit is called."""
+        return cast("CommitReader", provider or self.connect()).described(self.repository, commit)
+
+    def connect(self, token: str = "", turns: TokenBucket | None = None, **settings: Any) -> GitProvider:
         chosen = Secret(token or HOSTS[self.type].writer)
         settings = {"api_url": self.standin.url, "web_url": self.standin.web_url, "token": chosen} | settings
         host = GitHost(providers.GIT[self.type].host, PLACE, **settings)
-        return providers.git_module(self.type).connect(host, sleep=self.waits.append)
+        return providers.git_module(self.type).connect(host, turns=turns, sleep=self.waits.append)
 
 
 @pytest.fixture(params=STATUS_TYPES)
 def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(providers.git_module(request.param), "TIMEOUT", 1)
+    monkeypatch.setattr(commits, "TIMEOUT", 0.5)
     with HOSTS[request.param].make() as standin:
         yield World(request.param, standin)
         assert standin.violations == []
@@ -451,3 +463,204 @@ def test_an_examination_that_fails_is_a_finding(world: World, fault: Fault, repo
 
     assert finding.level == "problem"
     assert HOSTS[world.type].writer not in repr(finding)
+
+
+def test_a_commit_is_described_with_one_request(world: World) -> None:
+    provider = world.connect()
+
+    shown = world.described(provider)
+
+    page = HOSTS[world.type].shown_at.format(path=world.path, commit=COMMIT)
+    assert shown == Described("Raise the image to 6.5.0", "Jane Doe", f"{world.standin.web_url}{page}" if page else "")
+    assert [asked.method for asked in world.standin.asked] == ["GET"]
+    assert world.waits == []
+
+
+def undescribed(world: World, provider: GitProvider, commit: str = COMMIT) -> DeliveryError:
+    with pytest.raises(DeliveryError) as caught:
+        world.described(provider, commit)
+    return hiding(world, caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "tries"),
+    [
+        pytest.param(answer(401, body='{"message": "no"}'), 1, id="401"),
+        pytest.param(answer(403, body='{"message": "no"}'), 1, id="403"),
+        pytest.param(answer(403, body="no"), 1, id="403 without words"),
+        pytest.param(answer(404, body='{"message": "Not Found"}'), 1, id="404"),
+        pytest.param(answer(404), 1, id="404 without words"),
+        pytest.param(answer(410), 1, id="410"),
+        pytest.param(answer(500), 2, id="500"),
+        pytest.param(answer(502), 2, id="502"),
+        pytest.param(answer(503, {"Retry-After": "0"}), 2, id="503, at once"),
+        pytest.param(answer(503, {"Retry-After": "30"}), 2, id="503, later"),
+        pytest.param(answer(301, {"Location": "https://evil.example.com/x"}), 1, id="elsewhere"),
+        pytest.param(reset(), 2, id="reset"),
+        pytest.param(lost(), 2, id="lost"),
+        pytest.param(hang(), 2, id="hang"),
+    ],
+)
+def test_a_commit_that_cannot_be_described_keeps_no_status_from_being_written(
+    world: World, fault: Fault, tries: int
+) -> None:
+    provider = world.connect()
+    world.standin.faults += [fault] * tries
+
+    error = undescribed(world, provider)
+    shown = len(world.standin.asked)
+    provider.deliver(world.status())
+
+    assert shown == tries
+    assert error.passing is (tries == 2)
+    assert sum(world.waits) <= 1
+    assert world.contexts == {"flux/prod/apps/web": ("success", "Applied main@6dcd4ce2")}
+
+
+def test_what_is_no_http_describes_nothing(world: World) -> None:
+    provider = world.connect()
+    world.standin.faults += [rubbish()] * 2
+
+    undescribed(world, provider)
+
+    assert len(world.standin.asked) <= 2
+    provider.deliver(world.status())
+
+
+def test_a_rate_limit_is_not_waited_for_and_kept_by_what_is_written_next(world: World) -> None:
+    provider = world.connect(turns=TokenBucket.without_limit())
+    world.standin.faults += [answer(429, {"Retry-After": "20"})]
+
+    assert undescribed(world, provider).passing
+    assert undescribed(world, provider).passing
+    assert len(world.standin.asked) == 1
+    assert max(world.waits, default=0) <= 1
+    provider.deliver(world.status())
+
+    assert 19 < max(world.waits) <= 20
+
+
+def test_a_rate_limit_of_no_time_is_asked_once_more(world: World) -> None:
+    provider = world.connect()
+    world.standin.faults += [answer(429, {"Retry-After": "0"})] * 9
+
+    undescribed(world, provider)
+
+    assert len(world.standin.asked) == 2
+
+
+def test_a_second_try_may_bring_it(world: World) -> None:
+    provider = world.connect()
+    world.standin.faults += [reset()]
+
+    assert world.described(provider).subject == "Raise the image to 6.5.0"
+
+
+def test_a_host_that_gives_no_answers_is_asked_twice_only_at_first(world: World) -> None:
+    provider = world.connect()
+    world.standin.faults += [reset()] * 4
+
+    for _ in range(3):
+        undescribed(world, provider)
+    assert len(world.standin.asked) == 4
+
+    world.described(provider)
+    world.standin.faults += [reset()] * 2
+    undescribed(world, provider)
+    assert len(world.standin.asked) == 7
+
+
+@pytest.mark.parametrize("fault", NONSENSE)
+def test_nonsense_describes_no_commit(world: World, fault: Fault) -> None:
+    provider = world.connect()
+    world.standin.faults += [fault] * 2
+
+    undescribed(world, provider)
+
+
+DEEP = '{"sha": ' + "[" * 100_000
+
+
+@pytest.mark.parametrize("body", ["null", "[]", "{}", '"x"', "NaN", '{"message": 1}', DEEP], ids=lambda body: body[:16])
+def test_json_that_is_no_commit_describes_none(world: World, body: str) -> None:
+    provider = world.connect()
+    world.standin.faults += [answer(200, {"Content-Type": "application/json"}, body)]
+
+    assert "the answer (200 OK) is not one of" in undescribed(world, provider).message
+
+
+def test_another_commit_than_the_one_that_was_asked_for_describes_none(world: World) -> None:
+    provider = world.connect()
+    world.described(provider)
+    other = world.standin.asked[-1].target.replace(COMMIT, "a" * 40)
+    world.standin.faults += [answer(302, {"Location": f"http://127.0.0.1:{world.port}{other}"})]
+
+    error = undescribed(world, provider)
+
+    assert world.standin.asked[-1].target == other
+    assert "is not one of" in error.message
+
+
+def test_an_unknown_commit_has_no_description(world: World) -> None:
+    provider = world.connect()
+    world.standin.missing.add(COMMIT)
+
+    error = undescribed(world, provider)
+
+    assert not error.passing
+    assert len(world.standin.asked) == 1
+
+
+@pytest.mark.parametrize("path", ["", "a/..", "own"])
+def test_a_path_that_is_no_repository_is_not_described(world: World, path: str) -> None:
+    path = HOSTS[world.type].no_path if path == "own" else path
+
+    with pytest.raises(DeliveryError, match="is not a"):
+        cast("CommitReader", world.connect()).described(Repository(PLACE, path), COMMIT)
+    assert world.standin.asked == []
+
+
+@pytest.mark.parametrize("title", [HOSTILE, HOSTILE * 1000, "x" * 100_000], ids=["odd", "odd and long", "long"])
+def test_hostile_commits_come_through_as_text_within_the_limit(world: World, title: str) -> None:
+    pushed = Pushed(f"\n  \n{title}\n\nrest", title.replace("<", "("))
+    world.standin.commits[world.path, COMMIT] = pushed
+
+    shown = world.described()
+
+    for text, whole in ((shown.subject, title), (shown.author, title.replace("<", "("))):
+        assert text == whole or (len(text) <= commits.LIMIT and whole.startswith(text[:200]) and text.endswith("…"))
+    assert "rest" not in shown.subject
+
+
+@pytest.mark.parametrize("author", ["", "jane@example.com", " "])
+def test_an_author_without_a_name_has_none(world: World, author: str) -> None:
+    world.standin.commits[world.path, COMMIT] = Pushed(author=author)
+
+    assert world.described().author == ""
+
+
+def test_a_commit_without_a_message_is_described(world: World) -> None:
+    world.standin.commits[world.path, COMMIT] = Pushed(message="")
+
+    assert (world.described().subject, world.described().author) == ("", "Jane Doe")
+
+
+def test_no_address_is_shown(world: World) -> None:
+    world.standin.commits[world.path, COMMIT] = Pushed(author="Jane <jane@example.com>")
+
+    assert "@" not in repr(world.described())
+
+
+def test_a_page_elsewhere_is_not_linked(world: World) -> None:
+    assert world.described(world.connect(web_url="https://git.example.com")).url == ""
+
+
+def test_reading_takes_no_turns_of_the_writes(world: World) -> None:
+    provider = world.connect(turns=TokenBucket(1, 0.001, ((1, 1000.0),)), max_wait=0)
+
+    for _ in range(5):
+        world.described(provider)
+    provider.deliver(world.status())
+
+    assert world.waits == []
+    assert world.contexts

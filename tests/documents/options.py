@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from landed.cli.doctor import command as doctor
+from landed.cli.preview import command as preview
 from landed.cli.report import command as report
 from landed.cli.status import command as status
 
@@ -20,7 +21,7 @@ PLACE = re.compile(r"(<!-- options -->\n).*(<!-- /options -->)", re.DOTALL)
 
 def table() -> str:
     """Every option of ``landed report``, with its default and which other commands take it."""
-    others = {"status": _names(status), "doctor": _names(doctor)}
+    others = {"status": _names(status), "preview": _names(preview), "doctor": _names(doctor)}
     rows = ["| Option | Default | Does |", "|---|---|---|"]
     for option in report.params:
         if not isinstance(option, click.Option):

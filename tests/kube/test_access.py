@@ -9,7 +9,7 @@ from kube.server import Reply, discovery, status
 
 from landed import kube
 from landed.errors import ClusterError
-from landed.kube.access import REVIEW, WHO, examine
+from landed.kube.access import REVIEW, WHO, examine, examine_alerts
 from landed.selection import Selection
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from landed.kube.client import Client
     from landed.model import Finding
 
-SOURCES = ["gitrepositories", "ocirepositories", "buckets"]
+SOURCES = ["gitrepositories", "ocirepositories", "buckets", "helmrepositories", "helmcharts"]
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ def server(world: World) -> Server:
         **discovery("kustomize.toolkit.fluxcd.io", ["v1"], ["kustomizations"]),
         **discovery("source.toolkit.fluxcd.io", ["v1", "v1beta2"], SOURCES),
         **discovery("helm.toolkit.fluxcd.io", ["v2"], ["helmreleases"]),
+        **discovery("notification.toolkit.fluxcd.io", ["v1beta3"], ["providers", "alerts"]),
     }
     world.api.posts = {WHO: lambda _: {"status": {"userInfo": {"username": "alice"}}}, REVIEW: allow("")}
     return world.api
@@ -66,7 +67,7 @@ def test_all_is_well(client: Client) -> None:
     assert "Kustomization is served as v1." in messages
     assert "GitRepository is served as v1, v1beta2." in messages
     assert "list and watch kustomizations.kustomize.toolkit.fluxcd.io in all namespaces: allowed." in messages
-    assert not any("ExternalArtifact" in message for message in messages)
+    assert not any(kind in message for message in messages for kind in ("ExternalArtifact", "Helmr", "helmc", "Chart"))
 
 
 def test_reviews_ask_per_namespace(client: Client, server: Server) -> None:
@@ -145,3 +146,87 @@ def test_a_server_that_is_none(body: bytes, client: Client, server: Server) -> N
     server.faults["/version"] = [Reply(200, body)]
     with pytest.raises(ClusterError, match="not Kubernetes' JSON"):
         examine(client)
+
+
+class TestAlerts:
+    SECRETS = (("flux-system", "slack-url"), ("apps", "token"))
+
+    def test_all_is_well(self, client: Client) -> None:
+        findings = examine_alerts(client, secrets=self.SECRETS)
+        assert {finding.level for finding in findings} == {"ok"}
+        assert [finding.message for finding in findings] == [
+            "Provider is served as v1beta3.",
+            "Alert is served as v1beta3.",
+            "list providers.notification.toolkit.fluxcd.io in all namespaces: allowed.",
+            "list alerts.notification.toolkit.fluxcd.io in all namespaces: allowed.",
+            "list helmrepositories.source.toolkit.fluxcd.io in all namespaces: allowed.",
+            "list helmcharts.source.toolkit.fluxcd.io in all namespaces: allowed.",
+            "list events in all namespaces: allowed.",
+            "get the Secret apps/token: allowed.",
+            "get the Secret flux-system/slack-url: allowed.",
+        ]
+
+    @pytest.mark.parametrize(
+        ("refused", "level", "message"),
+        [
+            (
+                "list alerts",
+                "problem",
+                "list alerts.notification.toolkit.fluxcd.io in all namespaces: not allowed.",
+            ),
+            (
+                "list events",
+                "warning",
+                "list events in all namespaces: not allowed. Messages then say less of what changed.",
+            ),
+            (
+                "list helmcharts",
+                "warning",
+                (
+                    "list helmcharts.source.toolkit.fluxcd.io in all namespaces: not allowed. "
+                    "Alerts about them then say nothing."
+                ),
+            ),
+        ],
+    )
+    def test_a_right_that_is_missing(
+        self, refused: str, level: str, message: str, client: Client, server: Server
+    ) -> None:
+        server.posts[REVIEW] = allow(refused)
+        (wrong,) = [finding for finding in examine_alerts(client) if finding.level != "ok"]
+        assert (wrong.level, wrong.message) == (level, message)
+        assert f"--verb=get,list --resource={message.split()[1]}" in wrong.hint
+        assert "deploy/rbac-alerts.yaml has all the rules" in wrong.hint
+
+    def test_a_secret_that_may_not_be_read(self, client: Client, server: Server) -> None:
+        server.posts[REVIEW] = allow("get secrets")
+        (wrong,) = [f for f in examine_alerts(client, secrets=self.SECRETS[:1]) if f.level != "ok"]
+        assert (wrong.level, wrong.message) == ("problem", "get the Secret flux-system/slack-url: not allowed.")
+        assert "--resource=secrets --resource-name=slack-url --namespace=flux-system" in wrong.hint
+        assert "--secret-dir" in wrong.hint
+
+    def test_reviews_name_what_is_asked_for(self, client: Client, server: Server) -> None:
+        asked = []
+
+        def review(body: dict[str, Any]) -> dict[str, Any]:
+            asked.append(body["spec"]["resourceAttributes"])
+            return {"status": {"allowed": True}}
+
+        server.posts[REVIEW] = review
+        examine_alerts(client, Selection(namespaces=("apps", "infra")), self.SECRETS[:1])
+        assert len(asked) == 2 * 5 + 1
+        assert {each["namespace"] for each in asked[:-1]} == {"apps", "infra"}
+        secret = {"group": "", "resource": "secrets", "verb": "get", "namespace": "flux-system", "name": "slack-url"}
+        assert asked[-1] == secret
+
+    def test_notification_controller_is_not_there(self, client: Client, server: Server) -> None:
+        del server.documents["/apis/notification.toolkit.fluxcd.io"]
+        (finding,) = examine_alerts(client)
+        assert finding.level == "problem"
+        assert "serves no providers.notification.toolkit.fluxcd.io" in finding.message
+
+    def test_a_server_without_reviews(self, client: Client, server: Server) -> None:
+        server.posts = {}
+        findings = examine_alerts(client)
+        assert [finding.level for finding in findings] == ["ok", "ok", "warning"]
+        assert "has no SelfSubjectAccessReview" in findings[-1].message

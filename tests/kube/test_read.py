@@ -13,7 +13,7 @@ from landed.errors import ClusterError
 from landed.kube.errors import Forbidden, NotInstalled
 from landed.kube.read import read
 from landed.model import ObjectRef
-from landed.selection import Selection
+from landed.selection import Selection, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +106,99 @@ def test_a_list_that_begins_again_is_not_counted_twice(client: Client, server: S
     names = {k.ref.name for k in read(client, "prod").kustomizations}
     assert len(names) == 699
     assert "app-0" not in names
+
+
+def test_a_list_that_begins_again_in_one_namespace_leaves_the_others_alone(client: Client, server: Server) -> None:
+    within = f"{KUSTOMIZE}/v1/namespaces/{{}}/kustomizations".format
+    server.lists = {
+        within("apps"): [objects.kustomization("first", "apps")],
+        within("infra"): [objects.kustomization(f"app-{number}", "infra") for number in range(700)],
+        f"{SOURCE}/v1/namespaces/flux-system/gitrepositories": [objects.git_repository()],
+    }
+
+    def expire(seen: Any) -> Reply | None:
+        gone = status(410, "The provided continue parameter is too old", reason="Expired")
+        return gone if "continue" in seen.query else None
+
+    server.faults[within("infra")] = [expire, expire]
+    cluster = read(client, "prod", selection=Selection(namespaces=("apps", "infra")))
+    assert len(cluster.kustomizations) == 701
+
+
+class TestWants:
+    KINDS = frozenset({"GitRepository", "HelmRepository", "HelmChart", "HelmRelease", "Novelty"})
+    REPOSITORIES = f"{SOURCE}/v1/helmrepositories"
+    CHARTS = f"{SOURCE}/v1/helmcharts"
+
+    def test_details_and_metadata_reach_the_reader(self, client: Client, server: Server) -> None:
+        (plain,) = read(client, "prod").kustomizations
+        (k,) = read(client, "prod", wants=Wants(details=True)).kustomizations
+        assert (plain.patience, k.patience, plain.inventory, len(k.inventory)) == (0, 720, (), 2)
+
+    def test_kinds_are_listed_though_nothing_refers_to_them(self, client: Client, server: Server) -> None:
+        server.lists |= {
+            self.REPOSITORIES: [objects.helm_repository()],
+            self.CHARTS: [objects.helm_chart()],
+            RELEASES: [objects.helm_release(owner=None), objects.helm_release("owned")],
+        }
+        cluster = read(client, "prod", wants=Wants(kinds=self.KINDS))
+        assert sorted(ref.kind for ref in cluster.sources) == ["GitRepository", "HelmChart", "HelmRepository"]
+        assert [release.ref.name for release in cluster.helm_releases] == ["podinfo", "owned"]
+        assert cluster.warnings == ()
+        assert paths(server) == [KUSTOMIZATIONS, GIT, self.CHARTS, self.REPOSITORIES, RELEASES]
+        assert "labelSelector" not in server.seen[-1].query
+
+    def test_sources_nobody_refers_to(self, client: Client, server: Server) -> None:
+        server.lists[KUSTOMIZATIONS] = []
+        cluster = read(client, "prod", wants=Wants(kinds=frozenset({"GitRepository"})))
+        assert len(cluster.sources) == 1
+
+    @pytest.mark.parametrize("forbidden", [True, False])
+    def test_what_is_forbidden_or_not_there_is_a_warning(self, forbidden: bool, client: Client, server: Server) -> None:
+        if forbidden:
+            server.forbidden |= {self.REPOSITORIES, self.CHARTS, RELEASES}
+        cluster = read(client, "prod", wants=Wants(kinds=self.KINDS))
+        assert (len(cluster.kustomizations), len(cluster.sources)) == (1, 1)
+        said = "does not let" if forbidden else "has no"
+        assert [said in warning for warning in cluster.warnings] == [True] * 3
+        assert ["helmcharts" in cluster.warnings[0], "helmrepositories" in cluster.warnings[1]] == [True, True]
+
+    def test_an_older_version_is_found(self, client: Client, server: Server) -> None:
+        server.documents = discovery("source.toolkit.fluxcd.io", ["v1beta2", "v1"])
+        server.lists[f"{SOURCE}/v1beta2/helmrepositories"] = [objects.helm_repository()]
+        cluster = read(client, "prod", wants=Wants(kinds=frozenset({"HelmRepository"})))
+        assert (len(cluster.sources), cluster.warnings) == (2, ())
+
+    def test_lists_stay_within_the_namespaces(self, client: Client, server: Server) -> None:
+        def within(namespace: str, plural: str, group: str = f"{SOURCE}/v1") -> str:
+            return f"{group}/namespaces/{namespace}/{plural}"
+
+        server.lists = {
+            within("apps", "kustomizations", f"{KUSTOMIZE}/v1"): [objects.kustomization(status=HELM_INVENTORY)],
+            within("flux-system", "gitrepositories"): [objects.git_repository()],
+            within("apps", "gitrepositories"): [objects.git_repository("own", "apps")],
+            within("apps", "helmrepositories"): [],
+            within("apps", "helmreleases", f"{HELM}/v2"): [objects.helm_release(owner=None)],
+            RELEASES: [objects.helm_release("beside", "elsewhere")],
+        }
+        kinds = self.KINDS - {"HelmChart"}
+        cluster = read(client, "prod", selection=Selection(namespaces=("apps",)), wants=Wants(kinds=kinds))
+        assert paths(server) == list(server.lists)
+        assert server.seen[-1].query["labelSelector"] == "kustomize.toolkit.fluxcd.io/namespace in (apps)"
+        assert (len(cluster.sources), len(cluster.helm_releases), cluster.warnings) == (2, 2, ())
+
+    def test_in_several_namespaces_nothing_is_read_or_said_twice(self, client: Client, server: Server) -> None:
+        own = {"kind": "GitRepository", "name": "own"}
+        server.lists = {
+            f"{KUSTOMIZE}/v1/namespaces/apps/kustomizations": [objects.kustomization(spec={"sourceRef": own})],
+            f"{KUSTOMIZE}/v1/namespaces/infra/kustomizations": [],
+            f"{SOURCE}/v1/namespaces/apps/gitrepositories": [objects.git_repository("own", "apps")],
+            f"{SOURCE}/v1/namespaces/infra/gitrepositories": [],
+        }
+        chosen, wants = Selection(namespaces=("apps", "infra")), Wants(kinds=frozenset({"GitRepository", "HelmChart"}))
+        cluster = read(client, "prod", selection=chosen, wants=wants)
+        assert paths(server)[:4] == list(server.lists)
+        assert ["helmcharts" in warning for warning in cluster.warnings] == [True]
 
 
 class TestSelection:

@@ -9,8 +9,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from standins.webhook import Receiver
 
-from landed.http import Response
+from landed import events
+from landed.errors import DeliveryError
+from landed.http import Http, Response
 from landed.model import Channel, Event, InvolvedObject, Secret
 from landed.providers.chat import generic
 
@@ -40,7 +43,7 @@ def event(message: str = "health check failed", **metadata: str) -> Event:
 
 
 def test_the_body_is_the_one_that_flux_signs() -> None:
-    body = generic.go_json(json.loads(BODY))
+    body = events.go_json(json.loads(BODY))
 
     assert body == BODY
     assert hmac.new(b"s3cr3t", body, hashlib.sha256).hexdigest() == SIGNATURE
@@ -54,16 +57,16 @@ def test_an_event_is_written_in_flux_order() -> None:
         *(told[name] for name in ("severity", "timestamp", "message", "reason", "metadata", "reportingController")),
     )
 
-    assert generic.body(built) == BODY.split(b',"reportingInstance"')[0] + b"}"
+    assert events.body(built) == BODY.split(b',"reportingInstance"')[0] + b"}"
 
 
 def test_metadata_is_sorted_and_left_out_when_empty() -> None:
-    assert b'"metadata":{"a":"1","b":"2"}' in generic.body(event(b="2", a="1"))
-    assert b"metadata" not in generic.body(event())
+    assert b'"metadata":{"a":"1","b":"2"}' in events.body(event(b="2", a="1"))
+    assert b"metadata" not in events.body(event())
 
 
 def test_members_that_flux_always_writes_are_written_when_empty() -> None:
-    empty = generic.body(Event(InvolvedObject(), "", "", "", "", {}, ""))
+    empty = events.body(Event(InvolvedObject(), "", "", "", "", {}, ""))
 
     assert empty == (
         b'{"involvedObject":{},"severity":"","timestamp":"","message":"","reason":"","reportingController":""}'
@@ -83,13 +86,13 @@ def test_members_that_flux_always_writes_are_written_when_empty() -> None:
     ids=["HTML", "line separators", "quotes", "control characters", "Unicode", "half a pair"],
 )
 def test_text_is_escaped_as_go_does(text: str, written: bytes) -> None:
-    assert b'"message":"' + written + b'"' in generic.body(event(text))
+    assert b'"message":"' + written + b'"' in events.body(event(text))
 
 
 @given(st.text(), st.dictionaries(st.text(), st.text()))
 def test_whatever_is_written_reads_back(message: str, metadata: dict[str, str]) -> None:
-    read = json.loads(generic.body(event(message)))
-    read_metadata = json.loads(generic.go_json(metadata))
+    read = json.loads(events.body(event(message)))
+    read_metadata = json.loads(events.go_json(metadata))
 
     assert (read["message"], read_metadata) == (message, metadata)
 
@@ -103,3 +106,80 @@ def test_the_headers_are_those_of_flux() -> None:
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_any_2xx_will_do(status: int) -> None:
     generic.acknowledged(Response(status, {}, b"whatever"))
+
+
+def channel(*headers: tuple[str, str]) -> Channel:
+    return Channel("generic", "generic", Secret("https://h/x"), headers=tuple((n, Secret(v)) for n, v in headers))
+
+
+def sent(*headers: tuple[str, str]) -> dict[str, str]:
+    (request,) = generic.requests(channel(*headers), event())
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in request.headers.items()}
+
+
+def test_headers_of_the_channel_are_added() -> None:
+    assert sent(("Authorization", "Bearer abc"), ("X-Empty", "")) == {
+        "Content-Type": "application/json",
+        "Gotk-Component": "kustomize-controller",
+        "Authorization": "Bearer abc",
+        "X-Empty": "",
+    }
+
+
+def test_headers_of_the_channel_are_not_printed() -> None:
+    (request,) = generic.requests(channel(("X-Key", "abc-secret")), event())
+
+    assert "abc-secret" not in f"{request!r}{dict(request.headers)}"
+
+
+@pytest.mark.parametrize("name", ["content-type", "Content-Type", "CONTENT-TYPE"])
+def test_headers_of_the_channel_replace_those_of_flux_in_any_case(name: str) -> None:
+    assert sent((name, "application/cloudevents+json"), ("gotk-component", "landed")) == {
+        name: "application/cloudevents+json",
+        "gotk-component": "landed",
+    }
+
+
+@pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding", "Trailer"])
+def test_headers_that_belong_to_the_connection_are_left_out_as_by_go(name: str) -> None:
+    assert name not in sent((name, "1"))
+
+
+@pytest.mark.parametrize("value", ["Bearer abc\n", "  Bearer abc\r\n", "\tBearer abc"])
+def test_blanks_around_a_value_are_no_part_of_it(value: str) -> None:
+    assert sent(("Authorization", value))["Authorization"] == "Bearer abc"
+
+
+@pytest.mark.parametrize(
+    "value", ["top-5ecret\nX-Evil: 1", "top-5ecret\r\nX-Evil: 1", "top-5ecret\x00", "top-5ecret\x7f", "top-5ecret é"]
+)
+def test_a_value_that_no_header_can_hold_is_refused(value: str) -> None:
+    with pytest.raises(DeliveryError, match="the header X-Key has a value with a line break") as caught:
+        sent(("X-Key", value))
+
+    assert "5ecret" not in f"{caught.value!r}{caught.value.hint}{caught.value.__context__!r}"
+
+
+@pytest.mark.parametrize("name", ["", "X Key", "X-Key:", "X\nKey", "Schlüssel", "X" * 300])
+def test_a_name_that_no_header_can_have_is_refused(name: str) -> None:
+    with pytest.raises(DeliveryError, match="a name that no header can have"):
+        sent((name, "x"))
+
+
+def test_a_controller_that_is_no_header_is_refused() -> None:
+    strange = Event(InvolvedObject(), "", "", "", "", {}, "kustomize\r\nX-Evil: 1")
+
+    with pytest.raises(DeliveryError, match="Gotk-Component"):
+        generic.requests(channel(), strange)
+
+
+def test_all_of_it_arrives() -> None:
+    with Receiver() as receiver, Http() as http:
+        good = Channel("generic", "generic", Secret(receiver.address), headers=(("content-type", Secret("text/x")),))
+        (request,) = generic.requests(good, event("<b>"))
+        http.send(request)
+
+    (asked,) = receiver.asked
+    assert asked.headers["content-type"] == "text/x"
+    assert asked.headers["gotk-component"] == "kustomize-controller"
+    assert asked.body == events.body(event("<b>"))

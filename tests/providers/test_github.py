@@ -14,7 +14,7 @@ from standins.server import answer, lost
 
 from landed.errors import DeliveryError
 from landed.http import TokenBucket
-from landed.model import CommitStatus, GitHost, Repository, Secret, State
+from landed.model import CommitStatus, GitHost, Network, Repository, Secret, State
 from landed.providers.git.github import statuses as github
 from landed.providers.interface import Held
 
@@ -448,14 +448,13 @@ def server_side(authority: trustme.CA) -> ssl.SSLContext:
 def test_a_private_authority_is_trusted_when_given_whatever_the_environment_says(
     server_side: ssl.SSLContext, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ca_file, other = tmp_path / "ca.pem", tmp_path / "other.pem"
-    authority.cert_pem.write_to_path(str(ca_file))
+    other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(other))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
 
     with GitHub(context=server_side) as standin:
         distrusted = failure(connect(standin))
-        connect(standin, ca_file=str(ca_file)).deliver(status())
+        connect(standin, network=Network(ca=authority.cert_pem.bytes().decode())).deliver(status())
 
     assert "its certificate is not trusted" in distrusted.message
     assert not distrusted.passing

@@ -11,9 +11,9 @@ from standins.github_requests import CLASSIC, NARROW, PERSON, READER, TOKENS, WR
 from standins.server import Answer, Fault, StandIn, answer, hang, hang_after, lost, reset, rubbish
 
 from landed.errors import ConfigurationError, DeliveryError
+from landed.events import body
 from landed.http import TokenBucket
 from landed.model import Dispatch, Event, GitHost, InvolvedObject, Repository, Secret
-from landed.providers.chat.generic import body
 from landed.providers.git.github import dispatch as github_dispatch
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from standins.server import Fault, StandIn, answer, lost
 
 from landed import providers
 from landed.errors import ConfigurationError, DeliveryError
-from landed.model import CommitStatus, GitHost, Mark, Repository, Secret, State, Update
+from landed.model import CommitStatus, GitHost, Mark, Network, Repository, Secret, State, Update
 from landed.providers.git.gitlab import statuses as gitlab
 from landed.providers.interface import Held
 from landed.providers.outlet import GitOutlet, Turns
@@ -551,14 +551,13 @@ def server_side(authority: trustme.CA) -> ssl.SSLContext:
 def test_a_private_authority_is_trusted_when_given_whatever_the_environment_says(
     server_side: ssl.SSLContext, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ca_file, other = tmp_path / "ca.pem", tmp_path / "other.pem"
-    authority.cert_pem.write_to_path(str(ca_file))
+    other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(other))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
 
     with GitLab(context=server_side) as standin:
         distrusted = failure(connect(standin))
-        connect(standin, ca_file=str(ca_file)).deliver(status())
+        connect(standin, network=Network(ca=authority.cert_pem.bytes().decode())).deliver(status())
 
     assert "its certificate is not trusted" in distrusted.message
     assert not distrusted.passing

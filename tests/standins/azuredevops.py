@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from jsonschema import Draft4Validator
+from standins.commits import Commits, Pushed
 from standins.server import Answer, Asked, StandIn
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ WORDS = {"success": "succeeded", "failure": "failed", "pending": "pending", "sup
 SIGN_IN_PAGE = b"<!DOCTYPE html>\r\n<html><head><title>Azure DevOps Services | Sign In</title></head><body/></html>"
 SIGN_IN = "https://spsprodweu1.vssps.visualstudio.com/_signin?realm=dev.azure.com&reply_to=https%3A%2F%2Fdev.azure.com"
 
-_STATUSES = re.compile(r"(?:/tfs)?/([^/]+)/([^/]+)/_apis/git/repositories/([^/]+)/commits/([^/]+)/statuses")
+_STATUSES = re.compile(r"(?:/tfs)?/([^/]+)/([^/]+)/_apis/git/repositories/([^/]+)/commits/([^/]+)(/statuses)?")
 _BEGINNING = datetime(2016, 1, 27, 9, 33, 7, tzinfo=UTC)
 
 
@@ -43,9 +44,9 @@ def vendor() -> Any:
 
 
 @cache
-def _operation(method: str) -> Any:
-    (path,) = vendor()["paths"].values()
-    return path[method.lower()]
+def _operation(method: str, what: str) -> Any:
+    (ways,) = (ways for path, ways in vendor()["paths"].items() if path.endswith(f"/{{commitId}}{what}"))
+    return ways[method.lower()]
 
 
 @cache
@@ -70,6 +71,12 @@ def _answer_judge() -> Draft4Validator:
     return Draft4Validator({"$ref": "#/definitions/GitStatus", "definitions": definitions})
 
 
+@cache
+def _commit_judge() -> Draft4Validator:
+    """Microsoft's schema of a commit."""
+    return Draft4Validator({"$ref": "#/definitions/GitCommit", "definitions": vendor()["definitions"]})
+
+
 class AzureDevOps:
     """The stand-in. As dev.azure.com under ``url``, as a server on premises under ``tfs_url``.
 
@@ -85,8 +92,11 @@ class AzureDevOps:
         self.faults = self.server.faults
         self.asked = self.server.asked
         self.missing: set[str] = {"f" * 40}
+        self.commits: Commits = {}
         self.tokens = {WRITER: True, READER: False, BUILD: True}
         """Token → whether it may write."""
+        self.blind: set[str] = set()
+        """Tokens that may not read commits: those with no scope but "Code (status)"."""
         self.sign_in = 401
         """How it refuses a token: with 401 (as asked for with X-TFS-FedAuthRedirect), 203 or 302."""
         self.newest_first = True
@@ -149,8 +159,10 @@ class AzureDevOps:
         if found is None:
             self.violations.append(f"{asked.method} {asked.path}: no such operation")
             return Answer(404, b"<html>The resource cannot be found.</html>", {"Content-Type": "text/html"})
-        self._check_request(asked, found[4])
-        organisation, project, name, commit = map(unquote, found.groups())
+        self._check_request(asked, found[4], found[5] or "")
+        organisation, project, name, commit = map(unquote, found.groups()[:4])
+        if not found[5]:
+            return self._show(f"{organisation}/{project}/_git/{name}", commit, token)
         return self._route(asked, f"{organisation}/{project}/_git/{name}", commit, self.tokens[token])
 
     def _not_signed_in(self) -> Answer:
@@ -161,7 +173,19 @@ class AzureDevOps:
         why = quote("TF400813: The user '' is not authorized to access this resource.")
         return Answer(401, SIGN_IN_PAGE, {"Content-Type": "text/html", "X-TFS-ServiceError": why})
 
-    def _route(self, asked: Asked, path: str, commit: str, writes: bool) -> Answer:
+    def _show(self, path: str, commit: str, token: str) -> Answer:
+        refusal = self._not_signed_in() if token in self.blind else self._not_there(path, commit)
+        if refusal is not None:
+            return refusal
+        pushed = self.commits.get((path, commit), Pushed())
+        entry: dict[str, Any] = copy.deepcopy(vendor()["x-examples"]["commit"]["body"])
+        person = {"name": pushed.author, "email": pushed.email, "date": pushed.at}
+        entry |= {"commitId": commit, "comment": pushed.message, "author": person, "committer": person}
+        entry |= {"remoteUrl": f"{self.web_url}/{path}/commit/{commit}"}
+        self.violations += [f"our answer: {error.message[:200]}" for error in _commit_judge().iter_errors(entry)]
+        return _json(vendor()["x-examples"]["commit"]["status"], entry)
+
+    def _not_there(self, path: str, commit: str) -> Answer | None:
         project = path.split("/")[1]
         if project in self.missing:
             return _refusal(404, f"TF200016: The following project does not exist: {project}.", _PROJECT)
@@ -169,13 +193,22 @@ class AzureDevOps:
             what = f"TF401019: The Git repository with name or identifier {path.rpartition('/')[2]} does not exist"
             why = "or you do not have permissions for the operation you are attempting."
             return _refusal(404, f"{what} {why}", "GitRepositoryNotFoundException")
+        if commit in self.missing:
+            return _refusal(404, f"The commit {commit} does not exist.", "GitCommitDoesNotExistException")
+        return None
+
+    def _route(self, asked: Asked, path: str, commit: str, writes: bool) -> Answer:
+        refusal = self._not_there(path, "")
+        if refusal is not None:
+            return refusal
         if asked.method == "POST" and not writes:
             what = "TF401027: You need the Git 'GenericContribute' permission to perform this action."
             return _refusal(
                 403, f"{what} Details: identity 'Build\\\\x', scope 'repository'.", "GitNeedsPermissionException"
             )
-        if commit in self.missing:
-            return _refusal(404, f"The commit {commit} does not exist.", "GitCommitDoesNotExistException")
+        refusal = self._not_there(path, commit)
+        if refusal is not None:
+            return refusal
         if asked.method == "POST":
             entry = self.put(path, commit, json.loads(asked.body))
             self._check_answer(entry)
@@ -189,9 +222,11 @@ class AzureDevOps:
             self._check_answer(entry)
         return _json(200, {"count": len(page), "value": page})
 
-    def _check_request(self, asked: Asked, commit: str) -> None:
+    def _check_request(self, asked: Asked, commit: str, what: str) -> None:
         declared = {
-            parameter["name"]: parameter for parameter in _operation(asked.method)["parameters"] if "name" in parameter
+            parameter["name"]: parameter
+            for parameter in _operation(asked.method, what)["parameters"]
+            if "name" in parameter
         }
         allowed = {name for name, parameter in declared.items() if parameter["in"] == "query"} | {"api-version"}
         wrong = [f"{name} is no parameter" for name in asked.query.keys() - allowed]

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 from openapi_core import OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
+from standins.commits import Commits, Pushed
 from standins.server import Answer, Asked, StandIn
 
 if TYPE_CHECKING:
@@ -83,8 +84,12 @@ def tightened() -> OpenAPI:
     write = description["paths"][f"{statuses}/build"]
     write["post"]["requestBody"]["required"] = True  # OURS
     write["post"]["requestBody"]["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/posted"}
-    commit = next(parameter for parameter in write["parameters"] if parameter["name"] == "commit")
-    commit["schema"]["pattern"] = "^[0-9a-f]{40}$"  # OURS: a whole hash
+    shown = description["paths"]["/repositories/{workspace}/{repo_slug}/commit/{commit}"]
+    for way in (write, shown):
+        commit = next(parameter for parameter in way["parameters"] if parameter["name"] == "commit")
+        commit["schema"]["pattern"] = "^[0-9a-f]{40}$"  # OURS: a whole hash
+    fields = {"name": "fields", "in": "query", "schema": {"type": "string", "pattern": r"^[\w.]+(,[\w.]+)*$"}}
+    shown["parameters"].append(fields)  # OURS: said of every operation, in prose
     sizes = {"name": "pagelen", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 100}}
     description["paths"][statuses]["get"]["parameters"].append(sizes)  # OURS: said in prose only
     return OpenAPI.from_dict(description)
@@ -100,6 +105,9 @@ class Bitbucket:
         self.faults = self.server.faults
         self.asked = self.server.asked
         self.missing: set[str] = set()
+        self.commits: Commits = {}
+        self.display_name = ""
+        """What the user is called whose e-mail address the commits have; Bitbucket knows none by it if empty."""
         self.public: set[str] = set()
         self.tokens = {authorization(token): rights for token, rights in TOKENS.items()}
         self.statuses: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
@@ -172,9 +180,9 @@ class Bitbucket:
             return _json(
                 200, {"type": "user", "display_name": "Robot", "uuid": "{00000000-0000-0000-0000-000000000001}"}
             )
-        found = re.fullmatch(r"/repositories/([^/]+/[^/]+)(?:/commit/([^/]+)/statuses(/build)?)?", path)
+        found = re.fullmatch(r"/repositories/([^/]+/[^/]+)(?:/commit/([^/]+)(/statuses(?:/build)?)?)?", path)
         assert found, path
-        repository, commit, written = unquote(found[1]), found[2], found[3]
+        repository, commit, statuses = unquote(found[1]), found[2], found[3]
         if repository in self.missing:
             hint = "You may not have access to this repository or it no longer exists in this workspace."
             return _refusal(
@@ -182,7 +190,9 @@ class Bitbucket:
             )
         if commit in self.missing:
             return _refusal(404, "Commit not found", data={"shas": [commit]})
-        if written:
+        if commit and not statuses:
+            return _json(200, self._commit(repository, commit, asked.query.get("fields", "")))
+        if asked.method == "POST":
             if not token.writes:
                 return _lacking(token, "repository")
             return _json(201, self._keep(repository, commit, json.loads(asked.body)))
@@ -197,10 +207,32 @@ class Bitbucket:
             listed["next"] = f"{_PLACE}{asked.path}?pagelen={size}&page={page + 1}"
         return _json(200, listed)
 
+    def _commit(self, repository: str, commit: str, fields: str) -> dict[str, Any]:
+        pushed = self.commits.get((repository, commit), Pushed())
+        author: dict[str, Any] = {"type": "author", "raw": f"{pushed.author} <{pushed.email}>"}
+        if self.display_name:
+            author["user"] = {"type": "user", "display_name": self.display_name, "uuid": "{9}"}
+        page = {"html": {"href": f"{self.web_url}/{repository}/commits/{commit}"}, "self": {"href": f"{_PLACE}/x"}}
+        entry = {"type": "commit", "hash": commit, "date": pushed.at, "message": pushed.message, "author": author}
+        return _chosen(entry | {"links": page, "parents": []}, fields)
+
     def _show(self, repository: str) -> Answer:
         name = repository.split("/")[1]
         shown = {"type": "repository", "uuid": "{00000000-0000-0000-0000-000000000002}", "name": name, "scm": "git"}
         return _json(200, shown | {"full_name": repository, "is_private": repository not in self.public})
+
+
+def _chosen(entry: dict[str, Any], fields: str) -> dict[str, Any]:
+    """What of ``entry`` was asked for, as ``fields`` has it. OURS: objects keep their type, which the schema wants."""
+    wanted: dict[str, list[str]] = {}
+    for field in filter(None, fields.split(",")):
+        name, _, inner = field.partition(".")
+        wanted.setdefault(name, []).append(inner)
+    return {
+        name: _chosen(value, ",".join(wanted.get(name, ()))) if isinstance(value, dict) else value
+        for name, value in entry.items()
+        if not wanted or name in wanted or name == "type"
+    }
 
 
 def _lacking(token: Token, scope: str) -> Answer:

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from openapi_core import OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
+from standins.commits import Commits, Pushed
 from standins.server import Answer, Asked, StandIn
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ def tightened() -> OpenAPI:
     for name in ("name", "description"):
         body["properties"][name]["maxLength"] = 255  # OURS: said of the older place of the same statuses
     schemas["RestErrorMessage"]["properties"]["context"]["nullable"] = True  # OURS: it is null as a rule
+    shown = schemas["RestCommit"]
+    shown["required"] = ["id", "message", "author"]  # OURS
+    shown["properties"]["author"]["properties"]["displayName"] = {"type": "string"}  # OURS: it has one of its users
     for path, ways in description["paths"].items():
         if path.endswith("/builds"):
             ways["post"]["requestBody"]["required"] = True  # OURS
@@ -79,6 +83,9 @@ class BitbucketServer:
         self.faults = self.server.faults
         self.asked = self.server.asked
         self.missing: set[str] = set()
+        self.commits: Commits = {}
+        self.display_name = ""
+        """What the user is called whose e-mail address the commits have; Bitbucket knows none by it if empty."""
         self.public: set[str] = set()
         self.writers = {authorization(WRITER), authorization(USER)}
         self.readers = {authorization(READER)}
@@ -150,7 +157,7 @@ class BitbucketServer:
             return _json(200, {"size": 0, "limit": 1, "isLastPage": True, "values": [], "start": 0})
         if path.startswith("/build-status/"):
             return self._list(asked, path.rpartition("/")[2])
-        found = re.fullmatch(r"/api/latest/(projects/[^/]+/repos/[^/]+)(?:/commits/([^/]+)/builds)?", path)
+        found = re.fullmatch(r"/api/latest/(projects/[^/]+/repos/[^/]+)(?:/commits/([^/]+)(/builds)?)?", path)
         assert found, path
         repository, commit = unquote(found[1]), found[2]
         if repository in self.missing:
@@ -162,9 +169,20 @@ class BitbucketServer:
             return self._no_commit(commit, repository)
         if not commit:
             return self._show(repository)
+        if not found[3]:
+            return self._commit(repository, commit)
         return (
             self._write(asked, repository, commit) if asked.method == "POST" else self._one(asked, repository, commit)
         )
+
+    def _commit(self, repository: str, commit: str) -> Answer:
+        pushed = self.commits.get((repository, commit), Pushed())
+        person = {"name": pushed.author, "emailAddress": pushed.email}
+        if self.display_name:
+            person |= {"name": "jdoe", "displayName": self.display_name}
+        shown = {"id": commit, "displayId": commit[:11], "message": pushed.message, "parents": []}
+        dates = {"authorTimestamp": self._clock, "committerTimestamp": self._clock}
+        return _json(200, shown | dates | {"author": person, "committer": person})
 
     def _no_commit(self, commit: str, where: str) -> Answer:
         """OURS: whether the real one looks, where a status is written, is not documented."""

@@ -19,6 +19,7 @@ COMMIT = "/repositories/{workspace}/{repo_slug}/commit/{commit}"
 OPERATIONS = {
     "/user": ("get",),
     "/repositories/{workspace}/{repo_slug}": ("get",),
+    COMMIT: ("get",),
     f"{COMMIT}/statuses": ("get",),
     f"{COMMIT}/statuses/build": ("post",),
 }

@@ -27,6 +27,7 @@ OPERATIONS = {
     "/repos/{owner}/{repo}/deployments": ("get", "post"),
     "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses": ("get", "post"),
     "/repos/{owner}/{repo}/dispatches": ("post",),
+    "/repos/{owner}/{repo}/git/commits/{commit_sha}": ("get",),
     "/repos/{owner}/{repo}/issues/comments/{comment_id}": ("get", "patch", "delete"),
     "/repos/{owner}/{repo}/issues/{issue_number}/comments": ("get", "post"),
     "/repos/{owner}/{repo}/pulls/{pull_number}": ("get",),

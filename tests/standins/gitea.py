@@ -17,6 +17,7 @@ from typing import Any
 from openapi_core import OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
+from standins.commits import Commits, Pushed
 from standins.server import Answer, Asked, StandIn
 
 DESCRIPTION = Path(__file__).parent.parent / "data" / "hosts" / "gitea-openapi.json.gz"
@@ -63,6 +64,12 @@ def tightened() -> OpenAPI:
         for parameter in operation.get("parameters", ()):
             if parameter.get("name") in ("sha", "ref"):
                 parameter["schema"]["pattern"] = "^[0-9a-f]{40}$"  # OURS: a whole hash
+    schemas["Commit"]["required"] = ["sha", "html_url", "commit"]  # OURS
+    for name in ("author", "committer"):  # OURS: null, where it is no user's address
+        schemas["Commit"]["properties"][name] = {**schemas["User"], "nullable": True}
+    shown = paths["/repos/{owner}/{repo}/git/commits/{sha}"]
+    words = ({"name": name, "in": "query", "schema": {"type": "boolean"}} for name in ("stat", "verification", "files"))
+    shown["get"]["parameters"] += words  # OURS: newer than the description
     commit = copy.deepcopy(paths["/repos/{owner}/{repo}/git/commits/{sha}"])  # OURS: newer than the description
     commit["get"]["operationId"] = "repoGetCommitPullRequest"
     commit["get"]["responses"] = {"200": {"$ref": "#/components/responses/PullRequest"}}
@@ -88,6 +95,9 @@ class Gitea:
         self.faults = self.server.faults
         self.asked = self.server.asked
         self.missing: set[str] = set()
+        self.commits: Commits = {}
+        self.display_name = ""
+        """What the user is called whose e-mail address the commits have; Gitea knows none by it if empty."""
         self.archived: set[str] = set()
         self.push = True
         self.talkative = False
@@ -218,7 +228,15 @@ class Gitea:
             stored = self.statuses.get((repository, commit), [])
             # OURS: its names are the wrong way round, and what is newest by time is not in any order within a second
             return self._page(asked, stored if asked.query.get("sort") == "highestindex" else stored[::-1])
-        return _json(200, {"sha": commit})
+        return _json(200, self._shown(repository, commit))
+
+    def _shown(self, repository: str, commit: str) -> dict[str, Any]:
+        pushed = self.commits.get((repository, commit), Pushed())
+        person = {"name": pushed.author, "email": pushed.email, "date": pushed.at}
+        user = {"id": 9, "login": "jdoe", "full_name": self.display_name} if self.display_name else None
+        page = f"{self.web_url}/{repository}/commit/{commit}"
+        content = {"message": pushed.message, "author": person, "committer": person}
+        return {"sha": commit, "html_url": page, "commit": content, "author": user, "committer": user, "parents": []}
 
     def _comment(self, asked: Asked, rest: str, login: str) -> Answer:
         one = re.fullmatch(r"/issues/comments/(\d+)", rest)

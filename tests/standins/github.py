@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from openapi_core import OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
+from standins.commits import Commits, Pushed
 from standins.server import Answer, Asked, StandIn
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ READER = "ghs_0000e42F292c6912E7710c838347Ae17READ"
 CLASSIC = "ghp_9999e42F292c6912E7710c838347Ae178CLA"
 PERSONAL = "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyzPERSONAL"
 NARROW = "ghp_1111e42F292c6912E7710c838347Ae178NAR"
+BLIND = "ghs_2222e42F292c6912E7710c838347Ae1BLIND"
 
 
 class Token(NamedTuple):
@@ -42,6 +44,8 @@ class Token(NamedTuple):
     writes: bool = True
     scopes: str | None = None
     """Of a classic token: what ``X-OAuth-Scopes`` says."""
+    reads: bool = True
+    """Whether it may see what is in a repository."""
     push: bool | None = None
     """What a repository's ``permissions`` say; None where there are none."""
 
@@ -51,6 +55,7 @@ TOKENS = {
     READER: Token(writes=False),
     CLASSIC: Token(scopes="repo:status, gist", push=True),
     PERSONAL: Token(push=True),
+    BLIND: Token(reads=False),
     NARROW: Token(writes=False, scopes="gist", push=True),
 }
 
@@ -80,6 +85,10 @@ def tightened() -> OpenAPI:
     sha["schema"]["pattern"] = "^[0-9a-f]{40}$"  # OURS: a whole hash
     # Said to be nullable, and null is not in the list. OURS: it is, as in GitHub's own examples.
     description["components"]["schemas"]["check-run"]["properties"]["conclusion"]["enum"].append(None)
+    shown = description["paths"]["/repos/{owner}/{repo}/git/commits/{commit_sha}"]["get"]
+    whole = copy.deepcopy(description["components"]["parameters"]["commit-sha"])
+    whole["schema"]["pattern"] = "^[0-9a-f]{40}$"  # OURS
+    shown["parameters"] = [*shown["parameters"][:2], whole]
     for path in ("/orgs/{org}/installation", "/users/{username}/installation"):  # OURS: said of repositories only
         description["paths"][path]["get"]["responses"]["404"] = {"$ref": "#/components/responses/not_found"}
     _tighten_checks(description["paths"])
@@ -139,6 +148,7 @@ class GitHub:
         self.faults = self.server.faults
         self.asked = self.server.asked
         self.missing: set[str] = set()
+        self.commits: Commits = {}
         self.private: set[str] = set()
         self.renamed: dict[str, str] = {}
         self.tokens = dict(TOKENS)
@@ -200,7 +210,7 @@ class GitHub:
         return answer
 
     def _check(self, request: MockRequest, answer: Answer) -> None:
-        if answer.status in (301, 422) or (answer.status >= 300 and request.method != "get"):
+        if answer.status in (301, 403, 422) or (answer.status >= 300 and request.method != "get"):
             return  # documented in prose only
         try:
             tightened().validate_response(request, MockResponse(answer.body, answer.status, dict(answer.headers)))
@@ -221,6 +231,9 @@ class GitHub:
             match = re.fullmatch(pattern, path)
             if match and method == asked.method:
                 return handler(asked, token, match)
+        shown = re.fullmatch(r"/repos/[^/]+/[^/]+/git/commits/([^/]+)", path)
+        if shown:
+            return self._commit(repository, shown[1], token)
         found = re.fullmatch(r"/repos/([^/]+/[^/]+)(?:/commits/([^/]+)/statuses|/statuses/([^/]+))?", path)
         assert found, path
         _, listed, written = found.groups()
@@ -251,6 +264,18 @@ class GitHub:
 
     def _list(self, asked: Asked, repository: str, commit: str) -> Answer:
         return self.page(asked, self.statuses.get((repository, commit), []))
+
+    def _commit(self, repository: str, commit: str, token: Token) -> Answer:
+        if not token.reads:
+            text, needed = "Resource not accessible by integration", {"X-Accepted-GitHub-Permissions": "contents=read"}
+            return json_answer(403, {"message": text}, needed)
+        if commit in self.missing:
+            return json_answer(404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"})
+        pushed = self.commits.get((repository, commit), Pushed())
+        entry: dict[str, Any] = copy.deepcopy(vendor()["components"]["examples"]["git-commit-2"]["value"])
+        person = {"name": pushed.author, "email": pushed.email, "date": pushed.at}
+        entry |= {"sha": commit, "message": pushed.message, "author": person, "committer": person}
+        return json_answer(200, entry | {"html_url": f"{self.web_url}/{repository}/commit/{commit}"})
 
     def page(self, asked: Asked, stored: list[dict[str, Any]], key: str = "") -> Answer:
         """One page of what is stored, as a list or as the member ``key``."""

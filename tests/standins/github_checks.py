@@ -37,6 +37,7 @@ class GitHubChecks:
         self.asked = self.github.asked
         self.faults = self.github.faults
         self.missing = self.github.missing
+        self.commits = self.github.commits
         self.violations = self.github.violations
         self.runs: dict[tuple[str, str], list[dict[str, Any]]] = {}
         """(``owner/name``, commit) → the runs, newest first."""

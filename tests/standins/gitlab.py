@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from standins.commits import Commits, Pushed
 from standins.gitlab_rules import (
     JOB,
     JOBS,
@@ -53,6 +54,7 @@ class GitLab:
         self.faults = self.server.faults
         self.asked = self.server.asked
         self.missing: set[str] = set()
+        self.commits: Commits = {}
         self.moved: set[str] = set()
         """Paths of projects that have another one now."""
         self.ids = {"1234": "acme/platform/fleet"}
@@ -212,6 +214,17 @@ class GitLab:
         latest = {(one["pipeline_id"], one["name"]): one for one in self.statuses.get((path, values["sha"]), [])}
         return self._list(asked, sorted(latest.values(), key=lambda one: int(one["id"])))
 
+    def _commit(self, asked: Asked, path: str, values: dict[str, str], token: Token) -> Answer:
+        sha = values["sha"]
+        pushed = self.commits.get((path, sha), Pushed())
+        title = pushed.message.partition("\n")[0]
+        entry = {"id": sha, "short_id": sha[:8], "message": pushed.message, "created_at": pushed.at}
+        entry |= {"title": title if len(title) <= 100 else f"{title[:80]}..."}
+        for role, date in (("author", "authored"), ("committer", "committed")):
+            entry |= {f"{role}_name": pushed.author, f"{role}_email": pushed.email, f"{date}_date": pushed.at}
+        page = f"{self.web_url}/{path}/-/commit/{sha}"
+        return said(200, {**entry, "parent_ids": [], "trailers": {}, "web_url": page})
+
     def _requests_of(self, asked: Asked, path: str, values: dict[str, str], token: Token) -> Answer:
         return self._list(asked, self.requests.get((path, values["sha"]), []))
 
@@ -302,6 +315,7 @@ class GitLab:
 
     _routes: dict[str, Callable[..., Answer]] = {  # noqa: RUF012
         "POST /projects/:id/statuses/:sha": _write_status,
+        "GET /projects/:id/repository/commits/:sha": _commit,
         "GET /projects/:id/repository/commits/:sha/statuses": _statuses,
         "GET /projects/:id/repository/commits/:sha/merge_requests": _requests_of,
         "GET /projects/:id/deployments": _deployments,

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from landed.cli.options import Options
 from landed.errors import ConfigurationError
 from landed.kube import connect, contexts
@@ -65,7 +67,15 @@ def _from_file(o: Options, chosen: Selection, wanted: Wants) -> Reader:
     from landed.kube import fromfile
 
     name = o.cluster_name[0] if o.cluster_name else UNNAMED
-    return Reader(name, lambda since: fromfile.read(o.from_file, name, selection=chosen, since=since, wants=wanted))
+
+    def look(since: int) -> Cluster:
+        cluster = fromfile.read(o.from_file, name, selection=chosen, since=since, wants=wanted)
+        # Nobody knows when the file was made, so no controller has been silent for too long.
+        return structs.replace(
+            cluster, kustomizations=tuple(structs.replace(k, patience=0) for k in cluster.kustomizations)
+        )
+
+    return Reader(name, look)
 
 
 def _from_cluster(name: str, client: Client, chosen: Selection, console: Console, wanted: Wants) -> Reader:

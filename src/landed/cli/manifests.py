@@ -17,7 +17,7 @@ from landed.config.manifests.problems import render_problems
 from landed.config.manifests.read import read_files, read_objects, unanswered
 from landed.config.manifests.secrets import SecretSource
 from landed.config.manifests.settings import Target, targets
-from landed.config.manifests.values import Manifests, Problem
+from landed.config.manifests.values import Manifests, Place, Problem
 from landed.errors import ConfigurationError, LandedError
 from landed.model import Alert, GitHost, Repository, Secret
 from landed.providers.outlet import ChannelOutlet, GitOutlet, Outlet, Turns
@@ -107,10 +107,17 @@ class _Gathered:
             fallback=tokens(self._o),
             known=self._served,
         )
-        self.problems += [*unanswered(manifests), *problems]
+        self.problems += [*unanswered(manifests), *problems, *_ambiguous(source, clusters)]
         self.notes += notes
         self.targets += [_of_clusters(target, clusters) for target in made]
         self.secrets += hidden(made, manifests, source)
+
+
+def _ambiguous(source: SecretSource, clusters: Sequence[str]) -> Iterator[Problem]:
+    """On a cluster anybody who may write Providers in some namespace could collect another one's Secret by its name."""
+    for text in source.shared() if clusters else ():
+        instead = "Say whose it is: LANDED_SECRET_NAMESPACE_NAME_KEY, or NAMESPACE/NAME/KEY in --secret-dir."
+        yield Problem(Place(f"cluster {clusters[0]}"), "", "", text.rstrip("."), instead)
 
 
 def _with_clusters_own(files: Manifests, name: str, client: Client, gathered: _Gathered) -> Manifests:

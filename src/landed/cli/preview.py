@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from landed.reports.preview import Preview
     from landed.run import Line
 
+#: As in ``sample``, which is imported late.
 SITUATIONS = ("failure", "success", "recovery", "dependency")
 
 
@@ -69,16 +70,22 @@ def _of_updates(whole: Line, updates: Iterable[Update]) -> Iterator[Preview]:
 
 def _of_example(whole: Line, situation: str) -> Iterator[Preview]:
     from landed.cli.sample import situation as example
+    from landed.model import Digest
+    from landed.plan.channels import dressed
 
     for outlet in whole.parts.outlets.values():
         for payload in example(situation, outlet.destination.takes):
-            yield from _previews(outlet, payload)
+            if not isinstance(payload, Digest):
+                yield from _previews(outlet, payload)
+            elif outlet.destination.threads or not payload.reply:
+                yield from _previews(outlet, dressed(payload, outlet.destination))
 
 
 def _previews(outlet: Outlet, payload: Payload) -> Iterator[Preview]:
     """What would go out: of a channel the requests themselves, of a Git host what it is to keep."""
     from msgspec import to_builtins
 
+    from landed.model import Digest
     from landed.providers.outlet import ChannelOutlet
     from landed.reports.preview import Preview
 
@@ -86,9 +93,10 @@ def _previews(outlet: Outlet, payload: Payload) -> Iterator[Preview]:
     if not isinstance(outlet, ChannelOutlet):
         yield Preview(name, "set", outlet.destination.host, to_builtins(payload))
         return
+    answers = ", in the thread of its message" if isinstance(payload, Digest) and payload.reply else ""
     for request in outlet.requests(payload):
         headers = {key: str(value) for key, value in request.headers.items()}
-        yield Preview(name, request.method, request.origin, _body(request), headers)
+        yield Preview(name, request.method, f"{request.origin}{answers}", _body(request), headers)
 
 
 def _body(request: Request) -> Any:

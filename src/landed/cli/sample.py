@@ -136,7 +136,7 @@ def _events(outcome: Outcome) -> tuple[Event, ...]:
 
 def _statuses(outcome: Outcome) -> tuple[CommitStatus, ...]:
     """One for the object that it is about, and one for the commit on the whole cluster."""
-    told = min(outcome.observations, key=lambda o: (o.state is not State.FAILURE, o.waits_for is None))
+    told = min(outcome.observations, key=lambda o: o.state is not State.FAILURE)
     context = f"flux/{outcome.cluster}"
     own = f"{context}/{told.about.namespace}/{told.about.name}"
     return (

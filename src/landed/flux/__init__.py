@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 from landed.flux import wire
 from landed.flux.values import Values
 from landed.model import Cluster, HelmRelease, Kustomization, ObjectRef, Source
-from landed.selection import Selection
+from landed.selection import Selection, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,10 +41,15 @@ KINDS: dict[str, Kind] = {
         Kind("OCIRepository", _SOURCE, "ocirepositories", ("v1", "v1beta2")),
         Kind("Bucket", _SOURCE, "buckets", ("v1", "v1beta2", "v1beta1")),
         Kind("ExternalArtifact", _SOURCE, "externalartifacts", ("v1",)),
+        Kind("HelmRepository", _SOURCE, "helmrepositories", ("v1", "v1beta2", "v1beta1")),
+        Kind("HelmChart", _SOURCE, "helmcharts", ("v1", "v1beta2", "v1beta1")),
     )
 }
 
-#: How an inventory names a HelmRelease; looked for in the bytes, since inventories are not decoded.
+#: Kinds that no Kustomization refers to: they are listed only where somebody wants them.
+ASIDE = frozenset({"HelmRepository", "HelmChart"})
+
+#: How an inventory names a HelmRelease; looked for in the bytes, since inventories are seldom decoded.
 _HELM_RELEASE_ID = b"_helm.toolkit.fluxcd.io_HelmRelease"
 
 
@@ -53,8 +58,7 @@ class Reader:
 
     Kept are the Kustomizations that ``selection`` admits, with the parts of their history that ended at or after
     ``since`` (epoch seconds in the cluster's clock; 0: only the newest entry), and all sources and HelmReleases that
-    are fed in; with ``metadata`` also what their annotations add to events. Of objects that come twice the last one
-    counts.
+    are fed in, with as much of each as ``wants`` says. Of objects that come twice the last one counts.
     """
 
     def __init__(
@@ -62,15 +66,11 @@ class Reader:
         selection: Selection = Selection(),  # noqa: B008 (it is immutable)
         since: int = 0,
         *,
-        metadata: bool = False,
+        wants: Wants = Wants(),  # noqa: B008 (so is this)
     ) -> None:
-        self._values = Values(selection, since)
-        labels = wire.Labels if selection.label_selector else wire.Unread
-        annotations = wire.Annotations if metadata else wire.Unread
-        self._shapes: dict[str, Any] = {
-            "Kustomization": wire.Kustomization[labels, annotations],  # type: ignore[valid-type]
-            "HelmRelease": wire.HelmRelease[annotations],  # type: ignore[valid-type]
-        }
+        self._values = Values(selection, since, wants)
+        self._shapes = _shapes(wants, by_label=bool(selection.label_selector))
+        self._source_shape = self._shapes.pop(_SOURCE)
         self._objects: dict[str, dict[ObjectRef, Any]] = {}
         self._warnings: dict[str, dict[str, None]] = {}
         self.applies_helm_releases = False
@@ -115,7 +115,7 @@ class Reader:
 
     def source_kinds(self) -> tuple[str, ...]:
         """The kinds of sources that the Kustomizations read so far refer to, sorted; unknown ones left out."""
-        return tuple(sorted({ref.kind for ref in self._sources_wanted() if _is_source(ref.kind)}))
+        return tuple(sorted({ref.kind for ref in self._sources_wanted() if is_source(ref.kind)}))
 
     def source_namespaces(self, kind: str) -> tuple[str, ...]:
         """The namespaces of the sources of one kind that the Kustomizations read so far refer to, sorted."""
@@ -126,7 +126,7 @@ class Reader:
         kustomizations: dict[ObjectRef, Kustomization] = self._objects.get("Kustomization", {})
         releases: dict[ObjectRef, HelmRelease] = self._objects.get("HelmRelease", {})
         sources: dict[ObjectRef, Source] = {}
-        for kind in filter(_is_source, KINDS):
+        for kind in filter(is_source, KINDS):
             sources.update(self._objects.get(kind, {}))
         return Cluster(
             name,
@@ -182,13 +182,29 @@ class Reader:
             self._objects.setdefault(kind, {})[value.ref] = value
 
     def _shape(self, kind: str) -> Any:
-        return self._shapes.get(kind, wire.Source)
+        return self._shapes.get(kind, self._source_shape)
 
     def _warn(self, kind: str, warning: str) -> None:
         self._warnings.setdefault(kind, {})[warning] = None
 
 
-def _is_source(kind: str) -> bool:
+def _shapes(wants: Wants, *, by_label: bool) -> dict[str, Any]:
+    """In which shape each kind is decoded: what is not wanted costs next to nothing. All sources have one shape."""
+    unread, details = wire.Unread, wants.details
+    labels = wire.Labels if details or by_label else unread
+    annotations = wire.Annotations if details or wants.metadata else unread
+    owner = wire.Labels if details else wire.Owner | None
+    text, inventory = (wire.Text, wire.Inventory | None) if details else (unread, unread)
+    marks = (wire.Labels, wire.Annotations) if details else (unread, unread)
+    return {
+        "Kustomization": wire.Kustomization[labels, annotations, text, inventory],  # type: ignore[valid-type]
+        "HelmRelease": wire.HelmRelease[owner, annotations, text],  # type: ignore[valid-type]
+        _SOURCE: wire.Source[marks[0], marks[1]],  # type: ignore[valid-type]
+    }
+
+
+def is_source(kind: str) -> bool:
+    """Whether a kind is one of source-controller's that we know."""
     return kind in KINDS and KINDS[kind].group == _SOURCE
 
 

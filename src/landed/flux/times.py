@@ -1,4 +1,7 @@
-"""Kubernetes' timestamps as epoch seconds. The datetime module would cost more than all the rest of the reading."""
+"""Kubernetes' timestamps as epoch seconds, and Go's durations as seconds.
+
+The datetime module would cost more than all the rest of the reading.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ import re
 from functools import lru_cache
 
 _RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII)
+
+_DURATION = r"(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h))+"
+_PART = r"([\d.]+)(ms|s|m|h)"
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @lru_cache(maxsize=8192)
@@ -28,3 +35,14 @@ def _days(year: int, month: int, day: int) -> int:
         year -= 1
     since_march = (month + 9) % 12
     return year * 365 + year // 4 - year // 100 + year // 400 + (since_march * 153 + 2) // 5 + day - 1 - 719468
+
+
+@lru_cache(maxsize=1024)
+def length(text: str | None) -> float:
+    """Read one of Go's durations in the units that Flux takes, ``1h30m``, ``1.5s``, ``500ms``; 0 for whatever is none.
+
+    https://fluxcd.io/flux/components/kustomize/kustomizations/#interval
+    """
+    if not text or not re.fullmatch(_DURATION, text, re.ASCII):
+        return 0.0
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text))

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
 from landed.flux import wire
-from landed.flux.times import seconds
+from landed.flux.times import length, seconds
 from landed.model import Condition, HelmRelease, Kustomization, ObjectRef, Snapshot, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from landed.selection import Selection
+    from landed.selection import Selection, Wants
 
 #: https://fluxcd.io/flux/components/notification/alerts/#event-metadata-from-object-annotations
 EVENT_METADATA = "event.toolkit.fluxcd.io/"
 
-_NO_KUSTOMIZATION_STATUS = wire.KustomizationStatus()
-_NO_HELM_STATUS = wire.HelmReleaseStatus()
+_NO_KUSTOMIZATION_STATUS: wire.KustomizationStatus[Any] = wire.KustomizationStatus()
+_NO_HELM_STATUS: wire.HelmReleaseStatus[Any] = wire.HelmReleaseStatus()
 _NO_SOURCE_STATUS = wire.SourceStatus()
 _NO_SOURCE_SPEC = wire.SourceSpec()
 _NO_ARTIFACT = wire.Artifact()
 _NO_ARTIFACT_METADATA = wire.ArtifactMetadata()
 _NO_SNAPSHOT_METADATA = wire.SnapshotMetadata()
-_NO_OWNER = wire.Owner()
 
 #: Which member of ``.spec.ref`` counts if there are several, and what Flux follows if there is none.
 _PRECEDENCE = {
@@ -37,9 +37,12 @@ _PRECEDENCE = {
 class Values:
     """Makes values. Thousands of objects share a few revisions, namespaces, sources and conditions."""
 
-    def __init__(self, selection: Selection, since: int) -> None:
+    def __init__(self, selection: Selection, since: int, wants: Wants) -> None:
         self._selection = selection
         self._since = since
+        self._labels = wants.details or bool(selection.label_selector)
+        self._details = wants.details
+        self._read = _READ_IN_DETAIL if wants.details else _READ
         self._texts: dict[str, str] = {}
         self._refs: dict[tuple[str, str, str], ObjectRef] = {}
         self._settled: dict[tuple[object, ...] | None, Condition] = {}
@@ -47,13 +50,13 @@ class Values:
         self.seen = 0
         """The newest ``lastReconciled`` of the Kustomizations made so far."""
 
-    def kustomization(self, raw: wire.Kustomization[Any, Any]) -> Kustomization | None:
+    def kustomization(self, raw: wire.Kustomization[Any, Any, Any, Any]) -> Kustomization | None:
         """Make a Kustomization; None if it is not selected."""
         meta, spec, status = raw.metadata, raw.spec, raw.status or _NO_KUSTOMIZATION_STATUS
         shared = self._texts.setdefault
         namespace, name = self._text(meta.namespace), meta.name
         applied, attempted = status.lastAppliedRevision or "", status.lastAttemptedRevision or ""
-        labels = (meta.labels if self._selection.label_selector else None) or self._nothing
+        labels = self._labelled(meta.labels) if self._labels else self._nothing
         if not self._selection.admits(namespace, name, labels):
             return None
         states = self._states(status.conditions)
@@ -76,31 +79,36 @@ class Values:
             self._text(status.lastAppliedOriginRevision) if status.lastAppliedOriginRevision else "",
             shared(attempted, attempted),
             self._history(status) if status.history else (),
+            states.get("Healthy"),
+            tuple(sorted(_inventory(status.inventory))) if self._details and status.inventory else (),
+            _patience(spec) if self._details else 0,
         )
 
     def meant(self, namespace: str, name: str) -> bool:
         """Whether a Kustomization of which only this much is known may be selected."""
         return structs.replace(self._selection, label_selector="").admits(namespace, name, {})
 
-    def helm_release(self, raw: wire.HelmRelease[Any]) -> HelmRelease:
+    def helm_release(self, raw: wire.HelmRelease[Any, Any, Any]) -> HelmRelease:
         """Make a HelmRelease."""
         meta, status = raw.metadata, raw.status or _NO_HELM_STATUS
         namespace = self._text(meta.namespace)
         states = self._states(status.conditions)
-        owner = meta.labels or _NO_OWNER
         return HelmRelease(
             ref=ObjectRef("HelmRelease", namespace, meta.name),
-            owner=self._ref("Kustomization", owner.namespace or namespace, owner.name) if owner.name else None,
+            owner=self._owner(namespace, meta.labels),
             generation=meta.generation or 0,
             observed_generation=_observed(status.observedGeneration),
             deleting=meta.deletionTimestamp is not None,
             suspended=raw.spec is not None and raw.spec.suspend is True,
+            labels=self._labelled(meta.labels) if self._details else self._nothing,
             metadata=self._metadata(meta.annotations),
+            uid=(meta.uid or "") if self._details else "",
+            attempted=self._text(status.lastAttemptedRevision) if self._details else "",
             ready=states.get("Ready"),
             stalled=states.get("Stalled"),
         )
 
-    def source(self, kind: str, raw: wire.Source) -> Source:
+    def source(self, kind: str, raw: wire.Source[Any, Any]) -> Source:
         """Make a source of any kind."""
         meta, spec, status = raw.metadata, raw.spec or _NO_SOURCE_SPEC, raw.status or _NO_SOURCE_STATUS
         artifact = status.artifact or _NO_ARTIFACT
@@ -115,11 +123,26 @@ class Values:
             origin_revision=self._text(origin.revision),
             origin_url=origin.source or "",
             updated=seconds(artifact.lastUpdateTime),
+            labels=self._labelled(meta.labels) if self._details else self._nothing,
+            metadata=self._metadata(meta.annotations),
+            uid=(meta.uid or "") if self._details else "",
             ready=states.get("Ready"),
             fetch_failed=states.get("FetchFailed"),
             suspended=spec.suspend is True,
             deleting=meta.deletionTimestamp is not None,
         )
+
+    def _owner(self, namespace: str, labels: wire.Owner | wire.Labels) -> ObjectRef | None:
+        """The Kustomization that applied an object of ``namespace``, as its labels have it."""
+        if isinstance(labels, dict):
+            labels = wire.Owner(labels.get(f"{_OWNER}name"), labels.get(f"{_OWNER}namespace"))
+        if labels is None or not labels.name:
+            return None
+        return self._ref("Kustomization", labels.namespace or namespace, labels.name)
+
+    def _labelled(self, labels: wire.Labels) -> Mapping[str, str]:
+        """Labels, whose texts many objects share."""
+        return {self._text(key): self._text(value) for key, value in labels.items()} if labels else self._nothing
 
     def _metadata(self, annotations: Any) -> Mapping[str, str]:
         """What annotations add to events, without their prefix; nothing where they were not to be read."""
@@ -144,12 +167,12 @@ class Values:
 
     def _states(self, conditions: Sequence[wire.Condition] | None) -> dict[str, Condition]:
         """The conditions that are read, by type."""
-        return {c.type: self._condition(c) for c in conditions or () if c.type in _READ}
+        return {c.type: self._condition(c) for c in conditions or () if c.type in self._read}
 
     def _condition(self, raw: wire.Condition) -> Condition:
-        """A Ready that is True needs no message, and without one it is like many others."""
+        """A Ready that is True needs no message where no Alert asks, and without one it is like many others."""
         status = self._text(raw.status)
-        settled = status == "True" and raw.type == "Ready"
+        settled = status == "True" and raw.type == "Ready" and not self._details
         key = (raw.reason, raw.observedGeneration, raw.lastTransitionTime) if settled else None
         if key in self._settled:
             return self._settled[key]
@@ -164,7 +187,7 @@ class Values:
             self._settled[key] = made
         return made
 
-    def _history(self, status: wire.KustomizationStatus) -> tuple[Snapshot, ...]:
+    def _history(self, status: wire.KustomizationStatus[Any]) -> tuple[Snapshot, ...]:
         """The snapshots that may still be news.
 
         Flux keeps the newest first, so reading stops at the first one older than ``since``; everything that ended
@@ -200,6 +223,42 @@ class Values:
 
 
 _READ = frozenset({"Ready", "Reconciling", "Stalled", "FetchFailed"})
+_READ_IN_DETAIL = _READ | {"Healthy"}
+
+_OWNER = "kustomize.toolkit.fluxcd.io/"
+
+#: What an entry of an inventory may look like when it is spelt out. Compiled when it is first used.
+_SPELT = r"[A-Za-z][A-Za-z0-9]{0,62}(?:/[a-z0-9-]{1,63})?/[A-Za-z0-9.:@+-]{1,253}"
+
+#: Seconds: what Flux takes off the interval where no timeout is given, and the shortest that comes of it.
+_TIMEOUT = 30
+
+
+def _inventory(inventory: wire.Inventory) -> Iterator[str]:
+    """What an inventory names, as Flux's messages do: ``Kind/namespace/name``, or ``Kind/name``.
+
+    It says ``NAMESPACE_NAME_GROUP_KIND``. The names of RBAC's objects may hold colons, which are written as two
+    underscores (https://pkg.go.dev/sigs.k8s.io/cli-utils/pkg/object#ParseObjMetadata). What no Kubernetes object can
+    be called is left out.
+    """
+    fits = re.compile(_SPELT).fullmatch
+    for entry in inventory.entries or ():
+        namespace, _, rest = (entry.id or "").partition("_")
+        rest, _, kind = rest.rpartition("_")
+        name = rest.rpartition("_")[0].replace("__", ":")
+        spelt = f"{kind}/{namespace}/{name}" if namespace else f"{kind}/{name}"
+        if fits(spelt):
+            yield spelt
+
+
+def _patience(spec: wire.KustomizationSpec[Any]) -> int:
+    """Seconds within which a Kustomization is looked at again; 0 where its interval is none.
+
+    https://fluxcd.io/flux/components/kustomize/kustomizations/#timeout
+    """
+    interval = length(spec.interval)
+    timeout = length(spec.timeout) or max(interval - _TIMEOUT, _TIMEOUT)
+    return int(interval + timeout + 0.5) if interval else 0
 
 
 def _observed(generation: int | None) -> int:

@@ -19,17 +19,22 @@ from msgspec.json import Decoder
 T = TypeVar("T")
 L = TypeVar("L")
 A = TypeVar("A")
+D = TypeVar("D")
+V = TypeVar("V")
 _Name = Annotated[str, Meta(min_length=1)]
 
 #: Everything that decoding foreign bytes can raise.
 ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-#: What may stand for labels: nobody wants them, all of them, or those of an owner.
+#: What stands for a part that nobody wants: the decoder steps over it.
 Unread = Raw
+#: What else may stand for labels: all of them, or those of an owner.
 Labels = dict[str, str | None] | None
-#: What may stand for annotations: nobody wants them, or all of them. They are long.
+#: What else may stand for annotations, which are long.
 Annotations = dict[str, str | None] | None
+#: What else may stand for a detail that is text.
+Text = str | None
 
 
 class Metadata(Struct, Generic[L, A], gc=False):
@@ -86,16 +91,30 @@ class Snapshot(Struct, gc=False):
     metadata: SnapshotMetadata | None = None
 
 
-class KustomizationSpec(Struct, gc=False):
-    """``.spec`` of a Kustomization."""
+class Entry(Struct, gc=False):
+    """An entry of ``.status.inventory.entries``."""
+
+    id: str | None = None
+
+
+class Inventory(Struct, gc=False):
+    """``.status.inventory``, the longest part of most objects."""
+
+    entries: list[Entry] | None = None
+
+
+class KustomizationSpec(Struct, Generic[D], gc=False):
+    """``.spec`` of a Kustomization, with its times as text or unread."""
 
     sourceRef: Reference
     suspend: bool | None = None
     dependsOn: list[Dependency] | None = None
+    interval: D = None  # type: ignore[assignment]  # as below: absent is None in each of the shapes
+    timeout: D = None  # type: ignore[assignment]
 
 
-class KustomizationStatus(Struct, gc=False):
-    """``.status`` of a Kustomization."""
+class KustomizationStatus(Struct, Generic[V], gc=False):
+    """``.status`` of a Kustomization, with its inventory or without."""
 
     observedGeneration: int | None = None
     conditions: list[Condition] | None = None
@@ -103,14 +122,15 @@ class KustomizationStatus(Struct, gc=False):
     lastAppliedOriginRevision: str | None = None
     lastAttemptedRevision: str | None = None
     history: list[Snapshot] | None = None
+    inventory: V = None  # type: ignore[assignment]
 
 
-class Kustomization(Struct, Generic[L, A], gc=False):
+class Kustomization(Struct, Generic[L, A, D, V], gc=False):
     """A Kustomization."""
 
     metadata: Metadata[L, A]
-    spec: KustomizationSpec
-    status: KustomizationStatus | None = None
+    spec: KustomizationSpec[D]
+    status: KustomizationStatus[V] | None = None
 
 
 class Owner(
@@ -133,19 +153,20 @@ class HelmReleaseSpec(Struct, gc=False):
     suspend: bool | None = None
 
 
-class HelmReleaseStatus(Struct, gc=False):
+class HelmReleaseStatus(Struct, Generic[D], gc=False):
     """``.status`` of a HelmRelease."""
 
     observedGeneration: int | None = None
     conditions: list[Condition] | None = None
+    lastAttemptedRevision: D = None  # type: ignore[assignment]
 
 
-class HelmRelease(Struct, Generic[A], gc=False):
-    """A HelmRelease."""
+class HelmRelease(Struct, Generic[L, A, D], gc=False):
+    """A HelmRelease; its labels are all of them, or those of its owner."""
 
-    metadata: Metadata[Owner | None, A]
+    metadata: Metadata[L, A]
     spec: HelmReleaseSpec | None = None
-    status: HelmReleaseStatus | None = None
+    status: HelmReleaseStatus[D] | None = None
 
 
 class SourceSpec(Struct, gc=False):
@@ -188,10 +209,10 @@ class SourceStatus(Struct, gc=False):
     artifact: Artifact | None = None
 
 
-class Source(Struct, gc=False):
+class Source(Struct, Generic[L, A], gc=False):
     """A source of any kind."""
 
-    metadata: Metadata[Unread, Unread]
+    metadata: Metadata[L, A]
     spec: SourceSpec | None = None
     status: SourceStatus | None = None
 

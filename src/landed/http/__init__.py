@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from landed.http.answers import LATER, excerpt
-from landed.http.diagnosis import Trouble, diagnose
+from landed.http.diagnosis import PROXY_REFUSES, Trouble, diagnose, refused_by_proxy
 from landed.http.door import USER_AGENT, Http
 from landed.http.pacing import Patience, TokenBucket, retry_after
+from landed.http.route import Route, secrets_of_proxy
 from landed.http.trust import silence, trusted
 from landed.http.values import Request, Response, json_request, secrets_of
 from landed.http.words import clean, host_of, spoken, status_text
 
 __all__ = [
     "LATER",
+    "PROXY_REFUSES",
     "USER_AGENT",
     "Http",
     "Patience",
     "Request",
     "Response",
+    "Route",
     "TokenBucket",
     "Trouble",
     "clean",
@@ -24,8 +27,10 @@ __all__ = [
     "excerpt",
     "host_of",
     "json_request",
+    "refused_by_proxy",
     "retry_after",
     "secrets_of",
+    "secrets_of_proxy",
     "silence",
     "spoken",
     "status_text",

@@ -31,15 +31,15 @@ HINTS = {
 }
 
 
-def answer_of(request: Request, raw: RawResponse, limit: int = ANSWER_LIMIT) -> Response:
-    """Read the answer to ``request``, at most ``limit`` bytes of it."""
+def answer_of(request: Request, raw: RawResponse, limit: int = ANSWER_LIMIT, secrets: Iterable[str] = ()) -> Response:
+    """Read the answer to ``request``, at most ``limit`` bytes of it; nothing of ``secrets`` is quoted of it."""
     body = raw.raw.read(limit, decode_content=True)
     return Response(
         raw.status_code,
         {name.lower(): value for name, value in raw.headers.items()},
         body,
         request.origin,
-        excerpt(body, secrets_of(request)),
+        excerpt(body, (*secrets_of(request), *secrets)),
     )
 
 

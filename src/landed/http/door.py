@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 from landed import __version__
 from landed.http.answers import ANSWER_LIMIT, LATER, PERHAPS_DONE, answer_of, refusal
-from landed.http.diagnosis import Trouble, diagnose, unanswered
+from landed.http.diagnosis import PROXY_REFUSES, Trouble, diagnose, refused_by_proxy, unanswered
 from landed.http.pacing import MAX_WAIT, Patience, retry_after
-from landed.http.trust import silence, trusted
+from landed.http.route import AS_USUAL, Route, secrets_of_proxy
 from landed.http.values import Request, Response, usable
-from landed.model import Secret
+from landed.model import Network, Secret
 
 if TYPE_CHECKING:
     from requests import Response as RawResponse
-    from requests.adapters import HTTPAdapter
 
 #: Seconds to make a connection (just over the 3 s after which TCP sends its first packet again), and between bytes.
 CONNECT_TIMEOUT, READ_TIMEOUT = 3.05, 15.0
@@ -37,22 +36,19 @@ class Http:
     def __init__(
         self,
         *,
-        ca_file: str = "",
+        network: Network = AS_USUAL,
         max_wait: float = MAX_WAIT,
         timeout: tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
         answer_limit: int = ANSWER_LIMIT,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        from threading import Lock
-
-        self._ca_file = ca_file
+        """``timeout`` in seconds, to connect and between bytes; what ``network`` says of it goes before."""
+        connect, between = timeout
+        self._timeout = (min(connect, network.timeout), network.timeout) if network.timeout else (connect, between)
+        self._route = Route(network)
         self._max_wait = max_wait
-        self._timeout = timeout
         self._answer_limit = answer_limit
         self._sleep = sleep
-        self._lock = Lock()
-        self._adapter: HTTPAdapter | None = None
-        self._verify: bool | str = True
 
     def send(self, request: Request) -> Response:
         """Send ``request`` and return its answer, whose status is 2xx.
@@ -92,48 +88,36 @@ class Http:
         import requests
         from urllib3.exceptions import HTTPError
 
-        body = _Body(request.body)
+        body, proxy = _Body(request.body), ""
         try:
-            with self._transmit(request, body) as raw:
-                return answer_of(request, raw, self._answer_limit)
+            proxy = self._route.proxy(request.url.reveal(), request.origin)
+            with self._transmit(request, body, proxy) as raw:
+                if proxy and raw.status_code == PROXY_REFUSES:
+                    return refused_by_proxy(proxy, PROXY_REFUSES)
+                return answer_of(request, raw, self._answer_limit, secrets_of_proxy(proxy))
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            trouble = diagnose(error)
+            trouble = diagnose(error, proxy)
             return trouble._replace(perhaps_sent=body.given) if request.body else trouble
 
-    def _transmit(self, request: Request, body: _Body) -> RawResponse:
+    def _transmit(self, request: Request, body: _Body, proxy: str) -> RawResponse:
         from requests import Request as RawRequest
-        from requests.utils import get_environ_proxies
 
-        url = request.url.reveal()
         headers = {"User-Agent": USER_AGENT, "Accept": "*/*"} | {
             name: value.reveal() if isinstance(value, Secret) else value for name, value in request.headers.items()
         }
-        prepared = RawRequest(request.method, url, headers=headers, data=body if request.body else None).prepare()
-        adapter = self._connected()
+        raw = RawRequest(request.method, request.url.reveal(), headers=headers, data=body if request.body else None)
+        adapter = self._route.adapter(request.origin)
         return adapter.send(
-            prepared,
+            raw.prepare(),
             stream=True,
             timeout=self._timeout,
-            verify=self._verify,
-            proxies=get_environ_proxies(url, no_proxy=None),
+            verify=self._route.verify,
+            proxies={"all": proxy} if proxy else {},
         )
-
-    def _connected(self) -> HTTPAdapter:
-        with self._lock:
-            if self._adapter is None:
-                from requests.adapters import HTTPAdapter
-
-                silence()
-                self._verify = trusted(self._ca_file)
-                self._adapter = HTTPAdapter(pool_connections=16, pool_maxsize=16, max_retries=0)
-            return self._adapter
 
     def close(self) -> None:
         """Close all connections."""
-        with self._lock:
-            if self._adapter is not None:
-                self._adapter.close()
-                self._adapter = None
+        self._route.close()
 
     def __enter__(self) -> Http:
         return self

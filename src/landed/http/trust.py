@@ -1,8 +1,15 @@
-"""Whom a TLS connection trusts, and what urllib3 may say of it: nothing."""
+"""Whom a TLS connection trusts, who we say we are on it, and what urllib3 may say of it: nothing."""
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 from landed.errors import ConfigurationError
+from landed.model import Network, Secret
+
+if TYPE_CHECKING:
+    import ssl
 
 
 def silence() -> None:
@@ -12,42 +19,64 @@ def silence() -> None:
     logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
 
 
-def trusted(ca_file: str = "") -> bool | str:
-    """What to pass as ``verify``: the usual roots, or a file that holds them and those of ``ca_file``.
+def trusted() -> bool | str:
+    """What to pass as ``verify``: the usual roots, or the environment's, where it has some as for other tools."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
 
-    Without ``ca_file`` the environment is heard as it is by other tools (``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE``);
-    with it, it is added to them. Raises ConfigurationError.
+
+def context(network: Network, whom: str, *, shown: bool = True) -> ssl.SSLContext:
+    """A TLS context that trusts the usual roots, the environment's and the network's, and shows its certificate.
+
+    ``whom`` is who is reached, as an error calls it; with ``shown`` false our certificate is left out. Raises
+    ConfigurationError where a certificate or key cannot be used.
     """
-    import os
-    import ssl
     from pathlib import Path
+    from ssl import get_default_verify_paths
 
     from certifi import where
+    from urllib3.util.ssl_ import create_urllib3_context
 
-    given = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
-    if not ca_file:
-        return given or True
-    roots = dict.fromkeys((where(), ssl.get_default_verify_paths().cafile or "", given, ca_file))
+    made = create_urllib3_context()
+    given = trusted()
+    for root in {where(), get_default_verify_paths().cafile or "", given if isinstance(given, str) else ""}:
+        if Path(root).is_file():
+            made.load_verify_locations(cafile=root)
+        elif root and Path(root).is_dir():
+            made.load_verify_locations(capath=root)
+    if network.ca:
+        _add_authorities(made, network.ca, whom)
+    if shown and (network.certificate or network.key):
+        _add_certificate(made, network.certificate, network.key, whom)
+    return made
+
+
+def _add_authorities(made: ssl.SSLContext, ca: str, whom: str) -> None:
     try:
-        ssl.create_default_context(cafile=ca_file)
-        texts = [Path(root).read_text() for root in roots if root and (root == ca_file or Path(root).is_file())]
-        return _kept("\n".join(texts))
-    except (OSError, ValueError) as error:
+        made.load_verify_locations(cadata=ca)
+    except (OSError, ValueError, TypeError):
         raise ConfigurationError(
-            f"The CA file {ca_file} cannot be used: {getattr(error, 'strerror', '') or 'not in PEM format'}.",
-            "Give a file with certificates in PEM format.",
+            f"The CA certificates for {whom} cannot be used: they are not in PEM format.",
+            "Give certificates that begin with -----BEGIN CERTIFICATE-----.",
         ) from None
 
 
-def _kept(text: str) -> str:
-    """Write ``text`` to a file that is gone when the process ends."""
-    import atexit
-    import os
-    import tempfile
-    from pathlib import Path
+def _add_certificate(made: ssl.SSLContext, certificate: str, key: Secret, whom: str) -> None:
+    """Python reads certificates from files only: so there is one, for the moment that this takes."""
+    from tempfile import NamedTemporaryFile
 
-    handle, name = tempfile.mkstemp(prefix="landed-ca-", suffix=".pem")
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    atexit.register(Path(name).unlink, missing_ok=True)
-    return name
+    if not (certificate and key):
+        missing = "certificate" if key else "key"
+        raise ConfigurationError(
+            f"The client certificate for {whom} has no {missing}.", "Give both a certificate and its key."
+        )
+    try:
+        with NamedTemporaryFile("w", prefix="landed-", suffix=".pem") as file:  # readable by its owner only
+            file.write(f"{key.reveal()}\n{certificate}\n")
+            file.flush()
+            made.load_cert_chain(file.name, password="")  # so that nobody is asked for one
+    except (OSError, ValueError):
+        raise ConfigurationError(
+            f"The client certificate for {whom} cannot be used: it or its key is not in PEM format, the key is"
+            " encrypted, or they do not belong together.",
+            "Check it with: openssl x509 -noout -pubkey -in tls.crt; openssl pkey -pubout -in tls.key",
+        ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -31,6 +32,8 @@ class Request(Struct, frozen=True):
     """Statuses, or words of a refusal's body, which say that the message to be edited is not there any more."""
     repeatable: bool = False
     """Whether doing it twice is the same as doing it once, although its method does not say so."""
+    hidden: tuple[Secret, ...] = ()
+    """What is not in it and may not be quoted from an answer either, such as the key of a signature."""
 
     @property
     def origin(self) -> str:
@@ -72,12 +75,19 @@ def json_request(
     gone: tuple[str, ...] = (),
     repeatable: bool = False,
 ) -> Request:
-    """Make a request of ``value`` as JSON. The same value gives the same bytes: members keep their order."""
+    """Make a request of ``value`` as JSON. The same value gives the same bytes: members keep their order.
+
+    Halves of a pair, which are no characters, become question marks.
+    """
+    try:
+        body = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     return Request(
         method,
         url,
         {"Content-Type": "application/json", **(headers or {})},
-        msgspec.json.encode(value),
+        body,
         service,
         hints or {},
         gone,
@@ -100,7 +110,7 @@ def usable(request: Request) -> None:
 
 
 def secrets_of(request: Request) -> tuple[str, ...]:
-    """Everything in ``request`` that may not be told: its URL as a whole and in parts, and its secret headers."""
+    """Everything of ``request`` that may not be told: its URL, whole and in parts, secret headers, what is hidden."""
     url = request.url.reveal()
     parts = urlsplit(url)
     held = [value.reveal() for value in request.headers.values() if isinstance(value, Secret)]
@@ -109,4 +119,5 @@ def secrets_of(request: Request) -> tuple[str, ...]:
         *(word for value in held for word in value.split()),
     ]
     whole = [text for text in (url, parts.path, parts.query, parts.username, parts.password) if text and len(text) > 1]
-    return (*whole, *held, *(piece for piece in pieces if len(piece) >= SHORTEST_PART))
+    keys = [secret.reveal() for secret in request.hidden]
+    return (*whole, *held, *keys, *(piece for piece in pieces if len(piece) >= SHORTEST_PART))

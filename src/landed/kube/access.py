@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from msgspec import DecodeError
 from msgspec.json import decode, encode
 
 from landed.errors import ClusterError
-from landed.flux import KINDS, Kind
+from landed.flux import ASIDE, KINDS, Kind
 from landed.kube import problems
 from landed.kube.client import Client
 from landed.kube.errors import Forbidden, NotServed
@@ -33,6 +33,95 @@ def examine(client: Client, selection: Selection | None = None) -> tuple[Finding
     return tuple(_examine(client, namespaces or EVERYWHERE))
 
 
+def examine_alerts(
+    client: Client, selection: Selection | None = None, secrets: Collection[tuple[str, str]] = ()
+) -> tuple[Finding, ...]:
+    """Look at what it takes besides to read Providers and Alerts from the cluster (``--config cluster``).
+
+    ``secrets`` are (namespace, name) of the Secrets that Providers refer to and that nothing else gives. Changes
+    nothing. Raises ClusterError if there is no server.
+    """
+    namespaces = listable(selection or Selection()) or EVERYWHERE
+    return tuple(_examine_alerts(client, namespaces, secrets))
+
+
+def _examine_alerts(
+    client: Client, namespaces: tuple[str, ...], secrets: Collection[tuple[str, str]]
+) -> Iterator[Finding]:
+    from landed.kube.objects import ALERT, PROVIDER
+
+    user = _user(client)
+    subject = f"cluster {client.context}"
+    for kind in (PROVIDER, ALERT):
+        versions = _served(client, kind)
+        if not versions:
+            yield Finding(
+                subject,
+                "problem",
+                f"{client.endpoint.subject} serves no {kind.plural}.{kind.group}.",
+                "Flux's notification-controller is not installed there. Give --config the path of the manifests.",
+            )
+            return
+        yield Finding(subject, "ok", f"{kind.kind} is served as {', '.join(versions)}.")
+    aside = [kind for kind in KINDS.values() if kind.kind in ASIDE and _served(client, kind)]
+    wanted = [*((kind, "problem") for kind in (PROVIDER, ALERT)), *((kind, "warning") for kind in aside)]
+    try:
+        for kind, level in (*wanted, (_EVENT, "warning")):
+            for namespace in namespaces:
+                allowed = _may(client, "list", kind, namespace)
+                yield _may_be_read(kind, namespace, level, user, allowed=allowed)
+        for namespace, name in sorted(secrets):
+            allowed = _may(client, "get", _SECRET, namespace, name)
+            yield _may_be_got(namespace, name, user, allowed=allowed)
+    except NotServed:
+        yield _no_reviews(client)
+
+
+#: Kinds of Kubernetes itself.
+_EVENT = Kind("Event", "", "events", ("v1",))
+_SECRET = Kind("Secret", "", "secrets", ("v1",))
+
+#: What is lost without a kind that is not needed.
+_LOSS = {
+    "Event": " Messages then say less of what changed.",
+    "HelmRepository": " Alerts about them then say nothing.",
+    "HelmChart": " Alerts about them then say nothing.",
+}
+
+
+def _may_be_read(kind: Kind, namespace: str, level: str, user: str, *, allowed: bool) -> Finding:
+    resource = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
+    where = _where(namespace)
+    if allowed:
+        return Finding("RBAC", "ok", f"list {resource} {where}: allowed.")
+    grant = problems.grant("get,list", resource, user, namespace)
+    return Finding("RBAC", level, f"list {resource} {where}: not allowed.{_LOSS.get(kind.kind, '')}", _beside(grant))
+
+
+def _may_be_got(namespace: str, name: str, user: str, *, allowed: bool) -> Finding:
+    if allowed:
+        return Finding("RBAC", "ok", f"get the Secret {namespace}/{name}: allowed.")
+    grant = problems.grant("get", f"secrets --resource-name={name}", user, namespace)
+    other = " Or give its values by a variable LANDED_SECRET_…, or as files with --secret-dir."
+    return Finding("RBAC", "problem", f"get the Secret {namespace}/{name}: not allowed.", _beside(grant) + other)
+
+
+def _beside(grant: str) -> str:
+    """Rules for Alerts are in a file of their own."""
+    from landed.kube.objects import RULES_FILE
+
+    return grant.replace(problems.RULES_FILE, RULES_FILE)
+
+
+def _where(namespace: str) -> str:
+    return f"in namespace {namespace}" if namespace else "in all namespaces"
+
+
+def _no_reviews(client: Client) -> Finding:
+    what = "cannot be asked what we may do: it has no SelfSubjectAccessReview."
+    return Finding("RBAC", "warning", f"{client.endpoint.subject} {what}")
+
+
 def _examine(client: Client, namespaces: tuple[str, ...]) -> Iterator[Finding]:
     subject = f"cluster {client.context}"
     yield _version(client, subject)
@@ -41,6 +130,8 @@ def _examine(client: Client, namespaces: tuple[str, ...]) -> Iterator[Finding]:
         yield _who(user, subject)
     installed = []
     for kind in KINDS.values():
+        if kind.kind in ASIDE:
+            continue
         versions = _served(client, kind)
         if versions:
             installed.append(kind)
@@ -105,18 +196,14 @@ def _rights(client: Client, kinds: list[Kind], namespaces: tuple[str, ...], user
             try:
                 missing = [verb for verb in VERBS if not _may(client, verb, kind, namespace)]
             except NotServed:
-                yield Finding(
-                    "RBAC",
-                    "warning",
-                    f"{client.endpoint.subject} cannot be asked what we may do: it has no SelfSubjectAccessReview.",
-                )
+                yield _no_reviews(client)
                 return
             yield _right(kind, namespace, missing, user)
 
 
 def _right(kind: Kind, namespace: str, missing: list[str], user: str) -> Finding:
     resource = f"{kind.plural}.{kind.group}"
-    where = f"in namespace {namespace}" if namespace else "in all namespaces"
+    where = _where(namespace)
     if not missing:
         return Finding("RBAC", "ok", f"{' and '.join(VERBS)} {resource} {where}: allowed.")
     level = "problem" if "list" in missing and kind.kind not in OPTIONAL else "warning"
@@ -129,8 +216,8 @@ def _right(kind: Kind, namespace: str, missing: list[str], user: str) -> Finding
     )
 
 
-def _may(client: Client, verb: str, kind: Kind, namespace: str) -> bool:
-    attributes = {"group": kind.group, "resource": kind.plural, "verb": verb, "namespace": namespace}
+def _may(client: Client, verb: str, kind: Kind, namespace: str, name: str = "") -> bool:
+    attributes = {"group": kind.group, "resource": kind.plural, "verb": verb, "namespace": namespace, "name": name}
     body = encode(
         {
             "apiVersion": "authorization.k8s.io/v1",

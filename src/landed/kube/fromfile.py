@@ -8,7 +8,7 @@ from pathlib import Path
 from landed.errors import ConfigurationError
 from landed.flux import Reader
 from landed.model import Cluster
-from landed.selection import Selection
+from landed.selection import Selection, Wants
 
 #: Bytes that are read at most.
 LIMIT = 1 << 30
@@ -21,14 +21,17 @@ HINT = f"Give it the output of: {COMMAND}"
 
 
 def read(
-    path: str, name: str, *, selection: Selection | None = None, since: int = 0, metadata: bool = False
+    path: str, name: str, *, selection: Selection | None = None, since: int = 0, wants: Wants | None = None
 ) -> Cluster:
-    """The cluster ``name`` as the file at ``path`` shows it; ``-`` is the standard input. Raises ConfigurationError."""
+    """The cluster ``name`` as the file at ``path`` shows it; ``-`` is the standard input.
+
+    Every kind is taken that is in it, whatever ``wants`` says of kinds. Raises ConfigurationError.
+    """
     what = "The standard input" if path == "-" else f"The file {path}"
     document = _content(path, what)
     if not document.strip():
         raise ConfigurationError(f"{what} is empty.", HINT)
-    reader = Reader(selection or Selection(), since, metadata=metadata)
+    reader = Reader(selection or Selection(), since, wants=wants or Wants())
     try:
         reader.take_any(document)
     except ValueError as error:

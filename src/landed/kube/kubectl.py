@@ -23,6 +23,7 @@ from landed.flux import KINDS
 from landed.kube import credentials, kubeconfig
 from landed.kube.client import TIMEOUT, Client
 from landed.kube.endpoint import Endpoint
+from landed.kube.objects import GROUP
 from landed.redact import clean
 
 #: Seconds kubectl may take until it listens. It starts credential plugins only with the first request.
@@ -58,8 +59,14 @@ def connect(option: str, context: str, environ: Mapping[str, str], *, timeout: f
 
 def accepted() -> str:
     """The paths kubectl passes on, as its comma-separated regular expressions: what is read, and who may read it."""
-    groups = sorted({re.escape(kind.group) for kind in KINDS.values()})
-    return ",".join(["^/version$", *(f"^/apis/{group}(/.*)?$" for group in groups), *(f"^{path}$" for path in REVIEWS)])
+    groups = sorted({*(re.escape(kind.group) for kind in KINDS.values()), re.escape(GROUP)})
+    return ",".join(
+        ["^/version$", *(f"^/apis/{group}(/.*)?$" for group in groups), *(f"^{path}$" for path in (*REVIEWS, *_CORE))]
+    )
+
+
+#: What Alerts and their Providers take beside Flux's own objects.
+_CORE = ("/api/v1(/namespaces/[^/]+)?/events", "/api/v1/namespaces/[^/]+/secrets/[^/]+")
 
 
 @contextmanager

@@ -8,17 +8,17 @@ be compared with the old source, and a commit that not everybody has seen could 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from urllib.parse import quote
 
 from msgspec.structs import replace
 
 from landed.errors import ClusterError
-from landed.flux import KINDS, Kind, Reader
+from landed.flux import KINDS, Kind, Reader, is_source
 from landed.kube.client import PAGE, Client
 from landed.kube.errors import Forbidden, NotInstalled, NotServed
 from landed.model import Cluster
-from landed.selection import Selection
+from landed.selection import Selection, Wants
 
 KUSTOMIZATION = "Kustomization"
 HELM_RELEASE = "HelmRelease"
@@ -32,21 +32,24 @@ def read(
     *,
     selection: Selection | None = None,
     since: int = 0,
-    metadata: bool = False,
+    wants: Wants | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Cluster:
     """Everything the cluster has to say about commits, under ``name``.
 
-    ``since`` (the cluster's clock) is how far back histories are wanted; ``metadata`` says that what objects add to
-    their events is wanted, too. ``progress`` is told a short sentence after
-    each page. Raises ClusterError; HelmReleases that may not be read are only a warning in the result.
+    ``since`` (the cluster's clock) is how far back histories are wanted, ``wants`` what else is to be known.
+    ``progress`` is told a short sentence after each page. Raises ClusterError; HelmReleases, and kinds wanted beyond
+    what Kustomizations refer to, are only a warning in the result where they may not be read.
     """
-    chosen = selection or Selection()
-    reader = Reader(chosen, since, metadata=metadata)
+    chosen, wants = selection or Selection(), wants or Wants()
+    reader = Reader(chosen, since, wants=wants)
     lists = Lists(client, reader, name, listable(chosen), progress or (lambda _: None))
     lists.kustomizations(chosen.label_selector)
     lists.sources()
-    if reader.applies_helm_releases:
+    lists.sources_beside(wants.kinds)
+    if HELM_RELEASE in wants.kinds:
+        lists.all_helm_releases()
+    elif reader.applies_helm_releases:
         lists.helm_releases()
     cluster = reader.cluster(name)
     return replace(cluster, warnings=(*cluster.warnings, *lists.warnings)) if lists.warnings else cluster
@@ -99,6 +102,21 @@ class Lists:
             except NotInstalled as error:
                 self.warnings.append(f"{error.message} Kustomizations refer to them all the same.")
 
+    def sources_beside(self, kinds: Collection[str]) -> None:
+        """All sources of these kinds in the namespaces that are meant, where they have not been read."""
+        for kind in sorted(kind for kind in kinds if is_source(kind)):
+            read = self._reader.source_namespaces(kind)
+            if read and not self._namespaces:
+                continue
+            namespaces = [each for each in self._namespaces or EVERYWHERE if each not in read]
+            self._try(KINDS[kind], namespaces, {})
+
+    def all_helm_releases(self) -> None:
+        """Those in the namespaces that are meant, and those elsewhere that Kustomizations of these applied."""
+        self._try(KINDS[HELM_RELEASE], self._namespaces or EVERYWHERE, {})
+        if self._namespaces and self._reader.applies_helm_releases:
+            self._try(KINDS[HELM_RELEASE], EVERYWHERE, {"labelSelector": _applied_by(self._namespaces)})
+
     def helm_releases(self) -> None:
         """Those that Kustomizations applied. What may not be read is a warning: Kustomizations speak for themselves."""
         kind = KINDS[HELM_RELEASE]
@@ -117,27 +135,23 @@ class Lists:
             except (Forbidden, NotInstalled):
                 continue  # the warning has been given
 
+    def _try(self, kind: Kind, namespaces: Iterable[str], query: Mapping[str, str]) -> None:
+        """Read namespace by namespace; what may not be read, or is not there, is a warning."""
+        for namespace in namespaces:
+            try:
+                self._read(kind, (namespace,), query)
+            except (Forbidden, NotInstalled) as error:
+                self.warnings.append(f"{error.message} {error.hint}".strip())
+                if isinstance(error, NotInstalled):
+                    return
+
     def _read(self, kind: Kind, namespaces: Iterable[str], query: Mapping[str, str]) -> None:
         known: str = kind.versions[0]
         for namespace in namespaces:
             known = self._read_version(kind, known, namespace, query)
 
     def _read_version(self, kind: Kind, version: str, namespace: str, query: Mapping[str, str]) -> str:
-        """One list, in ``version`` or in the newest older one that is served. Returns which it was."""
-        try:
-            self._list(kind, version, namespace, query)
-        except NotServed:
-            for older in served(self._client, kind, version):
-                try:
-                    self._list(kind, older, namespace, query)
-                except NotServed:
-                    continue
-                return older
-            raise NotInstalled(
-                f"{self._client.endpoint.subject} has no {kind.plural}.{kind.group}.",
-                f"Looked for: {', '.join(kind.versions)}.",
-            ) from None
-        return version
+        return in_version(self._client, kind, version, lambda each: self._list(kind, each, namespace, query))
 
     def _list(self, kind: Kind, version: str, namespace: str, query: Mapping[str, str]) -> None:
         pages = 0
@@ -150,13 +164,36 @@ class Lists:
             self._progress(f"{self._name}: {count} {kind.kind}s read")
             return following
 
-        self._client.pages(path(kind, version, namespace), query, take, lambda: self._reader.forget(kind.kind))
+        self._client.pages(
+            path(kind, version, namespace), query, take, lambda: self._reader.forget(kind.kind, namespace)
+        )
 
 
 def path(kind: Kind, version: str, namespace: str = "") -> str:
     """Where the list of a kind is; of all namespaces, or of one."""
     within = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
     return f"/apis/{kind.group}/{version}{within}/{kind.plural}"
+
+
+def in_version(client: Client, kind: Kind, version: str, attempt: Callable[[str], None]) -> str:
+    """``attempt`` something in ``version``, or in the newest older one that is served. Returns which it was.
+
+    Raises NotInstalled if there is none, and whatever else ``attempt`` raises.
+    """
+    try:
+        attempt(version)
+    except NotServed:
+        for older in served(client, kind, version):
+            try:
+                attempt(older)
+            except NotServed:
+                continue
+            return older
+        raise NotInstalled(
+            f"{client.endpoint.subject} has no {kind.plural}.{kind.group}.",
+            f"Looked for: {', '.join(kind.versions)}.",
+        ) from None
+    return version
 
 
 def served(client: Client, kind: Kind, tried: str) -> tuple[str, ...]:

@@ -115,15 +115,18 @@ def _events(
         mark = Mark(f"{line} {part.partition(' ')[0]}" if part else line, outcome.commit, print_, current)
         if not is_news(told.entry(to.name, mark.line, outcome.commit), print_, past=observation.past):
             continue
-        if _is_admitted(event, to):
+        if _is_admitted(event, observation, to):
             yield mark, event
 
 
-def _is_admitted(event: Event, to: Destination) -> bool:
+def _is_admitted(event: Event, observation: Observation, to: Destination) -> bool:
     if not to.alerts:
         return True
     from landed.alerts import admits  # imported late: without an Alert everything is
+    from landed.plan.narrow import waits_admitted
 
+    if observation.state is State.PENDING:
+        return any(waits_admitted(alert, observation) for alert in to.alerts)
     return any(admits(alert, event.severity, event.message) for alert in to.alerts)
 
 

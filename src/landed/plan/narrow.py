@@ -89,7 +89,7 @@ class _Narrowing:
         """Whether anybody asks about an object; where its labels are not known, they are taken to fit."""
         labels = self._labels.get(about)
         if labels is None:
-            return any(matching.selects(_without_labels(alert), about, {}) for alert in self._asking)
+            return any(matching.mentions(alert, about) for alert in self._asking)
         return any(matching.selects(alert, about, labels) for alert in self._asking)
 
     def _wanted(self, observation: Observation) -> Observation | None:
@@ -114,24 +114,19 @@ def admitted(alert: Alert, observation: Observation) -> Observation | None:
     if observation.state in (State.FAILURE, State.STALE):
         return observation if matching.admits(alert, "error", observation.message) else None
     if observation.state is not State.SUCCESS:
-        texts = [observation.message, *([WAITS] if observation.waits_for else [])]
-        return observation if _all_admitted(alert, texts) else None
+        return observation if waits_admitted(alert, observation) else None
     changes = observation.changes if matching.admits(alert, "info", "\n".join(observation.changes)) else ()
     health = observation.health if matching.admits(alert, "info", observation.health) else ""
     said = bool(changes or health) or matching.admits(alert, "info", render.event_message(observation))
     return structs.replace(observation, changes=changes, health=health, closes=not said)
 
 
-def _all_admitted(alert: Alert, texts: Iterable[str]) -> bool:
-    """Whether none of several wordings of one event is excluded, and one of them is included."""
-    wordings = list(texts)
+def waits_admitted(alert: Alert, observation: Observation) -> bool:
+    """Whether neither the object's wording of what it waits for nor Flux's is excluded, and one of them is included."""
+    wordings = [observation.message, *([WAITS] if observation.waits_for else [])]
     kept = [text for text in wordings if matching.admits(alert, "info", text)]
     without = structs.replace(alert, inclusion=())
     return bool(kept) and all(matching.admits(without, "info", text) for text in wordings)
-
-
-def _without_labels(alert: Alert) -> Alert:
-    return structs.replace(alert, sources=tuple(structs.replace(s, labels=()) for s in alert.sources))
 
 
 def _joined(cluster: str, outcomes: Iterable[Outcome], fetched: Iterable[Observation]) -> Iterator[Outcome]:

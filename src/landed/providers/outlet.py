@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
 
 from msgspec import structs
 
 from landed import providers
 from landed.errors import DeliveryError
-from landed.model import Alert, Channel, Destination, Digest, Event, GitHost, Held, Repository, Secret, Update
+from landed.model import (
+    Alert,
+    Channel,
+    Described,
+    Destination,
+    Digest,
+    Event,
+    GitHost,
+    Held,
+    Network,
+    Payload,
+    Repository,
+    Secret,
+    Update,
+)
 
 if TYPE_CHECKING:
-    from landed.http import Http, TokenBucket
-    from landed.providers.interface import GitProvider
+    from landed.http import Http, Request, TokenBucket
+    from landed.providers.interface import CommitReader, GitProvider
 
 
 class Outlet(Protocol):
@@ -32,6 +46,12 @@ class Outlet(Protocol):
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back what is there: context or environment → what it holds. Raises DeliveryError."""
+
+    def knows(self, repository: Repository) -> bool:
+        """Whether it can say what commits of ``repository`` are called."""
+
+    def described(self, repository: Repository, commit: str) -> Described:
+        """Ask what a commit is called and who wrote it. Raises DeliveryError."""
 
 
 class Turns:
@@ -53,6 +73,25 @@ class Turns:
             limited = TokenBucket(min(self.BURST, count), count / seconds, host.writes) if host.writes else None
             self._buckets[key] = limited or TokenBucket.without_limit()
         return self._buckets[key]
+
+
+class Doors:
+    """One door for each way out, opened at the first use and shared from then on."""
+
+    def __init__(self) -> None:
+        self._open: dict[Network, Http] = {}
+
+    def to(self, network: Network) -> Callable[[], Http]:
+        """What opens the door that leads along ``network``."""
+
+        def open_() -> Http:
+            from landed.http import Http
+
+            if network not in self._open:
+                self._open[network] = Http(network=network)
+            return self._open[network]
+
+        return open_
 
 
 class GitOutlet:
@@ -104,6 +143,22 @@ class GitOutlet:
         """Ask the Git host, through all pages."""
         return self.provider().held(repository, commit)
 
+    def knows(self, repository: Repository) -> bool:
+        """It is told commit statuses of that host; only those who write them can read commits."""
+        to = self.destination
+        if to.takes != "statuses" or to.host != repository.host:
+            return False
+        return to.within is None or f"{repository.path}/".startswith(f"{to.within.path}/")
+
+    def described(self, repository: Repository, commit: str) -> Described:
+        """Ask the Git host what a commit is called and who wrote it, without patience: nobody should wait for that.
+
+        Raises DeliveryError, also where this is not an outlet for commit statuses: only they know.
+        """
+        if self.destination.takes != "statuses":
+            raise DeliveryError(f"{self.destination.name}: it is not asked what a commit is called.")
+        return cast("CommitReader", self.provider()).described(repository, commit)
+
 
 #: Where what a host is told is not named by what it takes.
 _NAMES = {"github-check-run": "check runs"}
@@ -153,12 +208,25 @@ class ChannelOutlet:
             self._posted[payload.about] = given or handle
         return given or handle
 
+    def requests(self, payload: Payload) -> Sequence[Request]:
+        """What would be sent, in order. Raises DeliveryError where the channel's settings cannot be used."""
+        assert isinstance(payload, Digest | Event)  # noqa: S101 — the plan pairs them
+        return providers.chat_module(self._channel.type).requests(self._channel, payload)
+
     def _send(self, payload: Digest | Event) -> str:
         module = providers.chat_module(self._channel.type)
         http = self._http()
-        handles = [module.acknowledged(http.send(request)) for request in module.requests(self._channel, payload)]
+        handles = [module.acknowledged(http.send(request)) for request in self.requests(payload)]
         return next(filter(None, handles), "")
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Nothing: what people were told cannot be looked up."""
         return {}
+
+    def knows(self, repository: Repository) -> bool:
+        """No: it is no Git host."""
+        return False
+
+    def described(self, repository: Repository, commit: str) -> Described:
+        """Always raises DeliveryError: it is no Git host."""
+        raise DeliveryError(f"{self._channel.name} knows no commits.")

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from landed.errors import ConfigurationError
-from landed.http import Http, Request, TokenBucket, Trouble, host_of
+from landed.http import Http, Request, TokenBucket, Trouble, host_of, secrets_of_proxy
 from landed.model import GitHost, Secret
 from landed.providers.asking import Answer, Asker, Dialect, Exchange
+from landed.redact import hider
 
 #: Seconds to make a connection, and between bytes.
 CONNECT_TIMEOUT = 3.05
@@ -30,19 +31,21 @@ def asker(
 ) -> Asker:
     """Ask ``host`` with these headers on every request; a path that begins with / goes below ``host.api_url``.
 
-    ``timeout`` is in seconds, between bytes. Raises ConfigurationError where the address or the CA cannot be used.
+    ``timeout`` is in seconds, between bytes, where the host has none. Raises ConfigurationError where the address
+    cannot be used; so does the first request, where proxy or certificates cannot.
     """
     if not host.api_url.startswith(("https://", "http://")) or not host_of(host.api_url):
         raise ConfigurationError(
             f"The address of {dialect.api} is not a URL.",
             f"Give one with --git-host {host.host}={host.type}=https://…",
         )
-    http = Http(ca_file=host.ca_file, timeout=(min(CONNECT_TIMEOUT, timeout), timeout), answer_limit=ANSWER_LIMIT)
-    return Asker(host, dialect, exchange(http, host.api_url, headers), turns=turns, sleep=sleep)
+    http = Http(network=host.network, timeout=(min(CONNECT_TIMEOUT, timeout), timeout), answer_limit=ANSWER_LIMIT)
+    return Asker(host, dialect, exchange(http, host.api_url, headers, host.network.proxy), turns=turns, sleep=sleep)
 
 
-def exchange(http: Http, api_url: str, headers: Mapping[str, Secret | str]) -> Exchange:
-    """One request through ``http``, and its answer."""
+def exchange(http: Http, api_url: str, headers: Mapping[str, Secret | str], proxy: Secret) -> Exchange:
+    """One request through ``http``, and its answer; a refusal does not repeat what is secret of ``proxy``."""
+    hide = hider(map(Secret, secrets_of_proxy(proxy.reveal())))
 
     def one(verb: str, url: str, body: Mapping[str, Any] | None) -> Answer | Trouble:
         content = {} if body is None else {"Content-Type": "application/json"}
@@ -55,6 +58,7 @@ def exchange(http: Http, api_url: str, headers: Mapping[str, Secret | str]) -> E
         answer = http.exchange(request)
         if isinstance(answer, Trouble):
             return answer
-        return Answer(answer.status, answer.headers, answer.body.decode(errors="replace"))
+        text = answer.body.decode(errors="replace")
+        return Answer(answer.status, answer.headers, text if answer.status < 300 else hide(text))
 
     return one

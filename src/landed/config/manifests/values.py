@@ -86,3 +86,5 @@ class Manifests(Struct, frozen=True):
     """(namespace, name) → key → value, of Secret objects among the manifests."""
     notes: tuple[str, ...] = ()
     """What was ignored, and why: other kinds, suspended objects, fields without effect."""
+    broken: frozenset[tuple[str, str]] = frozenset()
+    """(namespace, name) of the Providers that are there, and left out because something is wrong with them."""

@@ -70,7 +70,7 @@ def acknowledged(response: Response) -> str:
         return ""
     try:
         given = msgspec.json.decode(response.body, type=_Given).id
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         given = ""
     if given.isascii() and given.isdigit():
         return given

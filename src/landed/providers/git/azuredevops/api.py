@@ -63,8 +63,8 @@ class Api:
             "Authorization": Secret(authorization(token)),
             "X-TFS-FedAuthRedirect": "Suppress",  # 401 rather than a redirect to a page to sign in
         }
-        http = Http(ca_file=host.ca_file, timeout=(min(CONNECT_TIMEOUT, timeout), timeout), answer_limit=ANSWER_LIMIT)
-        heedful = Heedful(exchange(http, host.api_url, headers))
+        http = Http(network=host.network, timeout=(min(CONNECT_TIMEOUT, timeout), timeout), answer_limit=ANSWER_LIMIT)
+        heedful = Heedful(exchange(http, host.api_url, headers, host.network.proxy))
         self.asker = Asker(host, DIALECT, heedful, turns=turns, sleep=sleep)
 
     def task(self, verb: str, without: str, repository: Repository | None = None) -> Task:

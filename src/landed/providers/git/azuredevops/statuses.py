@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Finding, GitHost, Held, Payload, Repository, State
+from landed.model import CommitStatus, Described, Finding, GitHost, Held, Payload, Repository, State
 from landed.providers.asking import ARRIVED, Answer
-from landed.providers.git.azuredevops import examination
+from landed.providers.commits import Commits
+from landed.providers.git.azuredevops import commits, examination
 from landed.providers.git.azuredevops.api import Api
 from landed.providers.interface import arrived, wanted
 from landed.render import cut
@@ -39,14 +40,16 @@ def connect(
     host: GitHost, *, turns: TokenBucket | None = None, sleep: Callable[[float], object] = time.sleep
 ) -> AzureDevOps:
     """Make the provider. No request is made yet. Raises ConfigurationError where token or address cannot be used."""
-    return AzureDevOps(Api(host, timeout=TIMEOUT, turns=turns, sleep=sleep))
+    api = Api(host, timeout=TIMEOUT, turns=turns, sleep=sleep)
+    return AzureDevOps(api, commits.reader(host, turns=turns, sleep=sleep))
 
 
 class AzureDevOps:
     """Commit statuses on one Azure DevOps. Safe to use from several threads."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, commits: Commits) -> None:
         self._api = api
+        self._commits = commits
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back the newest status of every context of ``commit``, through all pages. Raises DeliveryError.
@@ -87,6 +90,10 @@ class AzureDevOps:
         if answer is not ARRIVED and not _says(answer, STATES[status.state]):
             raise self._api.asker.nonsense(task, answer)
         return ""
+
+    def described(self, repository: Repository, commit: str) -> Described:
+        """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
+        return self._commits.described(repository, commit)
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it see the repositories? Writes nothing."""

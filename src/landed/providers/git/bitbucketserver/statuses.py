@@ -13,10 +13,12 @@ from urllib.parse import quote
 from landed import repositories
 from landed.errors import DeliveryError
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Finding, GitHost, Payload, Repository, Secret, State
-from landed.providers import rest
+from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Repository, Secret, State
+from landed.providers import commits, rest
 from landed.providers.asking import ARRIVED, Answer, Asker, Task
+from landed.providers.commits import Commits, hurried
 from landed.providers.credentials import authorization, secrets
+from landed.providers.git.bitbucketserver.commits import shown
 from landed.providers.git.bitbucketserver.dialect import DIALECT
 from landed.providers.git.bitbucketserver.examination import rights, token
 from landed.providers.interface import Held, first_five, wanted
@@ -48,15 +50,19 @@ def connect(
     The token is an HTTP access token, or ``USER:PASSWORD``.
     """
     headers: Mapping[str, Secret | str] = {"Authorization": authorization(host.token), "X-Atlassian-Token": "no-check"}
-    return BitbucketServer(host, rest.asker(host, DIALECT, headers, timeout=TIMEOUT, turns=turns, sleep=sleep))
+    asker = rest.asker(host, DIALECT, headers, timeout=TIMEOUT, turns=turns, sleep=sleep)
+    quick = rest.asker(hurried(host), DIALECT, headers, timeout=commits.TIMEOUT, turns=turns, sleep=sleep)
+    return BitbucketServer(host, asker, quick, sleep)
 
 
 class BitbucketServer:
     """Build statuses on one Bitbucket Server. Safe to use from several threads."""
 
-    def __init__(self, host: GitHost, asker: Asker) -> None:
+    def __init__(self, host: GitHost, asker: Asker, quick: Asker, sleep: Callable[[float], object]) -> None:
+        """Take ``quick`` for what nobody should wait for."""
         self._host = host
         self._asker = asker
+        self._commits = Commits(host, quick, self._task, self._shown_at, shown, sleep)
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back the status of every key of ``commit``, through all pages. Raises DeliveryError.
@@ -97,6 +103,10 @@ class BitbucketServer:
             raise self._asker.nonsense(task, answer)
         return ""
 
+    def described(self, repository: Repository, commit: str) -> Described:
+        """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
+        return self._commits.described(repository, commit)
+
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and does it see the repositories? Writes nothing."""
         if not repositories:
@@ -126,6 +136,9 @@ class BitbucketServer:
 
     def _builds(self, repository: Repository, commit: str) -> str:
         return f"{self._path(repository)}/commits/{quote(commit, safe='')}/builds"
+
+    def _shown_at(self, repository: Repository, commit: str) -> str:
+        return f"{self._path(repository)}/commits/{quote(commit, safe='')}"
 
     def _link(self, status: CommitStatus) -> str:
         """The address that a status must have: its own, or the commit's page where there is none or it is too long."""

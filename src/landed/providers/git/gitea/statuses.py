@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 from landed.errors import DeliveryError
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Finding, GitHost, Payload, Repository, State
+from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Repository, State
 from landed.providers.asking import ARRIVED, Answer, Task
-from landed.providers.git.gitea import examination
+from landed.providers.commits import Commits
+from landed.providers.git.gitea import commits, examination
 from landed.providers.git.gitea.api import Api, is_number
 from landed.providers.git.gitea.dialect import INTERNAL, NO_COMMIT
 from landed.providers.interface import Held, wanted
@@ -37,14 +38,16 @@ _READ = {word: state for state, word in STATES.items()} | {"error": State.FAILUR
 
 def connect(host: GitHost, *, turns: TokenBucket | None = None, sleep: Callable[[float], object] = time.sleep) -> Gitea:
     """Make the provider. No request is made yet. Raises ConfigurationError where token or address cannot be used."""
-    return Gitea(Api(host, timeout=TIMEOUT, turns=turns, sleep=sleep))
+    api = Api(host, timeout=TIMEOUT, turns=turns, sleep=sleep)
+    return Gitea(api, commits.reader(host, turns=turns, sleep=sleep))
 
 
 class Gitea:
     """Commit statuses on one Gitea or Forgejo. Safe to use from several threads."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, commits: Commits) -> None:
         self._api = api
+        self._commits = commits
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back the newest status of every context of ``commit``, through all pages. Raises DeliveryError.
@@ -107,6 +110,10 @@ class Gitea:
         where = f"{self._api.path(status.repository)}/git/commits/{quote(status.commit, safe='')}"
         answer = self._api.asker.once(self._api.task("GET", task.without, status.repository), where)
         return isinstance(answer, Answer) and answer.status == 404 and isinstance(answer.value, dict)
+
+    def described(self, repository: Repository, commit: str) -> Described:
+        """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
+        return self._commits.described(repository, commit)
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may its user write statuses there? Writes nothing."""

@@ -1,8 +1,8 @@
 """GitHub's REST API, through PyGithub.
 
-PyGithub does what it is good at (authentication, addresses, one pool of connections) and is told to leave out what
-harms here: its throttle (a second per write), its retries (POST included, no limit on the wait) and its objects
-(two reads before each write).
+PyGithub does what it is good at (authentication, addresses, redirects) and is told to leave out what harms here: its
+throttle (a second per write), its retries (POST included, no limit on the wait), its connections (one request at a
+time, no proxy) and its objects (two reads before each write).
 """
 
 from __future__ import annotations
@@ -11,16 +11,27 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import requests
 from github import Auth, Github, GithubException
+from github.Requester import RequestsResponse
 from urllib3.exceptions import HTTPError
 
 from landed import repositories
 from landed.errors import ConfigurationError, DeliveryError
-from landed.http import USER_AGENT, TokenBucket, Trouble, diagnose, host_of, silence, trusted
+from landed.http import (
+    PROXY_REFUSES,
+    USER_AGENT,
+    Route,
+    TokenBucket,
+    Trouble,
+    diagnose,
+    host_of,
+    refused_by_proxy,
+    secrets_of_proxy,
+)
 from landed.model import GitHost, Repository, Secret
 from landed.providers.asking import Answer, Asker, Dialect, Task
 from landed.providers.git.github.app import Installation, signer, speech
@@ -28,10 +39,10 @@ from landed.providers.git.github.dialect import MAY_WRITE, WRONG_ADDRESS, dialec
 from landed.redact import hider
 
 if TYPE_CHECKING:
-    from github.Requester import Requester
+    from github.Requester import HTTPSRequestsConnectionClass, Requester
 
 API_VERSION = "2022-11-28"
-#: Seconds to make a connection, and between bytes. PyGithub takes whole ones.
+#: Seconds to make a connection, and between bytes.
 TIMEOUT = 15
 #: Pages of 100 that are read back.
 PAGES = 100
@@ -58,17 +69,18 @@ class Api:
         self.who = f"GitHub ({host.host})"
         self.host = host
         self.installation: Installation | None = None
-        client = _client(host, timeout).requester
+        client = _client(host).requester
+        line = self._line = _Line(host, self.who, host.network.timeout or timeout)
         if host.app is not None:
-            app = Asker(host, speech(), _Wire(client, signer(host.app)), sleep=sleep)
+            app = Asker(host, speech(), _Wire(client, signer(host.app), line), sleep=sleep)
             self.installation = Installation(host.app, self.who, app)
-        self._exchange = _Wire(client, self._credential)
+        self._exchange = _Wire(client, self._credential, line)
         self.asker = Asker(host, tongue or dialect(may_write), self._exchange, turns=turns, sleep=sleep)
 
     def task(self, verb: str, without: str, repository: Repository | None = None) -> Task:
         """What is to be done, as an error speaks of it."""
-        secrets = (self.host.token, self.host.app.private_key) if self.host.app else (self.host.token,)
-        return Task(verb, without, repository, self.who, secrets)
+        key = (self.host.app.private_key,) if self.host.app else ()
+        return Task(verb, without, repository, self.who, (self.host.token, *key, *self._line.secrets))
 
     def ask_if_there(
         self,
@@ -117,8 +129,9 @@ class Api:
 class _Wire:
     """One request, one answer, with the credential of the moment. Safe to use from several threads."""
 
-    def __init__(self, client: Requester, credential: Callable[[], Auth.Auth]) -> None:
+    def __init__(self, client: Requester, credential: Callable[[], Auth.Auth], line: _Line) -> None:
         self._client = client
+        self._line = line
         self._credential = credential
         self.last = threading.local()
         """``status``: of the last answer that this thread got."""
@@ -128,12 +141,18 @@ class _Wire:
         client, token = self._with_credential()
         try:
             status, headers, text = client.requestJson(
-                verb, url, headers={"Accept": "application/vnd.github+json"}, input=dict(body) if body else None
+                verb,
+                url,
+                headers={"Accept": "application/vnd.github+json"},
+                input=dict(body) if body else None,
+                cnx=cast("HTTPSRequestsConnectionClass", _Connection(self._line)),
             )
         except (requests.RequestException, HTTPError, GithubException, OSError, ValueError, AssertionError) as error:
-            return diagnose(error)
+            return diagnose(error, self._line.proxy)
         except RuntimeError:  # PyGithub's word for a permanent redirect to another host
             return Trouble("it redirects to another place", WRONG_ADDRESS, passing=False)
+        if status == PROXY_REFUSES and self._line.proxy:
+            return refused_by_proxy(self._line.proxy, status)
         self.last.status = status
         # A token that came later than the task is none of the secrets that the task knows.
         return Answer(status, headers, text if status < 300 else hider((Secret(token),))(text))
@@ -147,7 +166,49 @@ class _Wire:
         return client, token
 
 
-def _client(host: GitHost, timeout: int) -> Github:
+class _Line:
+    """Everything that requests to one GitHub share: connections, proxy, trust."""
+
+    def __init__(self, host: GitHost, who: str, timeout: float) -> None:
+        scheme = host.api_url.partition(":")[0]
+        self.root = f"{scheme}://{host_of(host.api_url)}"
+        self.timeout = timeout
+        self.session = Route(host.network).session(self.root, who)
+        self.proxy = self.session.proxies.get("all", "")
+        self.secrets = tuple(map(Secret, secrets_of_proxy(self.proxy)))
+
+
+class _Connection:
+    """What PyGithub sends one request with.
+
+    Its own is one for all threads, and keeps there what it is to send: two threads could get each other's answer. And
+    it has no place for a proxy or a certificate.
+    """
+
+    def __init__(self, line: _Line) -> None:
+        self._line = line
+        self._send: Callable[[], requests.Response] | None = None
+
+    def request(self, verb: str, url: str, input: Any, headers: dict[str, str], stream: bool = False) -> None:
+        """Take what is to be sent."""
+        line = self._line
+        self._send = lambda: line.session.request(
+            verb,
+            f"{line.root}{url}",
+            headers=headers,
+            data=input,
+            timeout=line.timeout,
+            verify=line.session.verify,
+            allow_redirects=False,
+        )
+
+    def getresponse(self) -> RequestsResponse:
+        """Send it, and wait for the answer."""
+        assert self._send is not None  # noqa: S101 — PyGithub calls one after the other
+        return RequestsResponse(self._send())
+
+
+def _client(host: GitHost) -> Github:
     if host.app is None and not host.token.reveal().strip():
         raise ConfigurationError("The GitHub token is empty.", "Give one with --github-token.")
     if not host.api_url.startswith(("https://", "http://")) or not host_of(host.api_url):
@@ -159,17 +220,13 @@ def _client(host: GitHost, timeout: int) -> Github:
         base_url=host.api_url.rstrip("/"),
         lazy=True,
         retry=0,
-        timeout=timeout,
         per_page=100,
-        pool_size=16,
         api_version=API_VERSION,
         user_agent=USER_AGENT,
-        verify=trusted(host.ca_file),
         seconds_between_requests=None,
         seconds_between_writes=None,
     )
     logging.getLogger("github").handlers.clear()
-    silence()
     return client
 
 

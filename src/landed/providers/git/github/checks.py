@@ -17,9 +17,10 @@ import msgspec
 from msgspec import structs
 
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Finding, GitHost, Payload, Repository, State
+from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Repository, State
 from landed.providers.asking import Answer, Meaning, Task
-from landed.providers.git.github import examination
+from landed.providers.commits import Commits
+from landed.providers.git.github import commits, examination
 from landed.providers.git.github.api import Api
 from landed.providers.git.github.dialect import Right, dialect, said
 from landed.providers.interface import Held, wanted
@@ -53,14 +54,16 @@ def connect(
 ) -> GitHubChecks:
     """Make the provider. No request is made yet. Raises ConfigurationError where token or address cannot be used."""
     tongue = structs.replace(dialect(CHECKS.hint), explain=_explain)
-    return GitHubChecks(Api(host, tongue=tongue, timeout=TIMEOUT, turns=turns, sleep=sleep))
+    api = Api(host, tongue=tongue, timeout=TIMEOUT, turns=turns, sleep=sleep)
+    return GitHubChecks(api, commits.reader(host, api, turns=turns, sleep=sleep))
 
 
 class GitHubChecks:
     """Check runs on one GitHub. Safe to use from several threads."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, commits: Commits) -> None:
         self._api = api
+        self._commits = commits
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back our newest run of every name, through all pages. Raises DeliveryError."""
@@ -97,6 +100,10 @@ class GitHubChecks:
         if held is None or (held.state, held.description) != (status.state, _title(status)):
             return None
         return Answer(201, {}, msgspec.json.encode(run).decode())
+
+    def described(self, repository: Repository, commit: str) -> Described:
+        """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
+        return self._commits.described(repository, commit)
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it write check runs there? Writes nothing."""

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-from msgspec import structs, to_builtins
+from msgspec import structs
 
+from landed import events
 from landed.errors import DeliveryError
 from landed.http import TokenBucket, clean
 from landed.model import Dispatch, Event, Finding, GitHost, Payload, Repository
@@ -101,9 +102,7 @@ def event_type(event: Event) -> str:
 
 def client_payload(event: Event) -> Mapping[str, Any] | None:
     """``event`` as Flux writes it, its message cut as far as it must be; None where that is not enough."""
-    value = to_builtins(event)
-    value["metadata"] = dict(sorted(value["metadata"].items()))
-    whole = {name: member for name, member in value.items() if member or name != "metadata"}
+    whole = events.members(event)
     if _size(whole) <= PAYLOAD_LIMIT:
         return whole
     fits, too_many = 0, len(event.message)

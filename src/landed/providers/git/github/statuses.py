@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Finding, GitHost, Payload, Repository, State
+from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Repository, State
 from landed.providers.asking import ARRIVED
-from landed.providers.git.github import examination
+from landed.providers.commits import Commits
+from landed.providers.git.github import commits, examination
 from landed.providers.git.github.api import Api
 from landed.providers.interface import Held, arrived, wanted
 from landed.render import cut
@@ -31,14 +32,16 @@ def connect(
     host: GitHost, *, turns: TokenBucket | None = None, sleep: Callable[[float], object] = time.sleep
 ) -> GitHub:
     """Make the provider. No request is made yet. Raises ConfigurationError where token or address cannot be used."""
-    return GitHub(Api(host, timeout=TIMEOUT, turns=turns, sleep=sleep))
+    api = Api(host, timeout=TIMEOUT, turns=turns, sleep=sleep)
+    return GitHub(api, commits.reader(host, api, turns=turns, sleep=sleep))
 
 
 class GitHub:
     """Commit statuses on one GitHub. Safe to use from several threads."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, commits: Commits) -> None:
         self._api = api
+        self._commits = commits
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back the newest status of every context of ``commit``, through all pages. Raises DeliveryError."""
@@ -72,6 +75,10 @@ class GitHub:
         if answer is not ARRIVED and not (answer.status == 201 and isinstance(answer.value, dict)):
             raise self._api.asker.nonsense(task, answer)
         return ""
+
+    def described(self, repository: Repository, commit: str) -> Described:
+        """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
+        return self._commits.described(repository, commit)
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it write statuses there? Writes nothing."""

@@ -15,13 +15,22 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import requests
 from gitlab import Gitlab, GitlabError
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from landed import repositories
 from landed.errors import ConfigurationError, DeliveryError
-from landed.http import USER_AGENT, TokenBucket, Trouble, diagnose, host_of, silence, trusted
-from landed.model import GitHost, Repository
+from landed.http import (
+    PROXY_REFUSES,
+    USER_AGENT,
+    Route,
+    TokenBucket,
+    Trouble,
+    diagnose,
+    host_of,
+    refused_by_proxy,
+    secrets_of_proxy,
+)
+from landed.model import GitHost, Repository, Secret
 from landed.providers.asking import ARRIVED, Answer, Asker, Task
 from landed.providers.git.gitlab.dialect import MAY_SET_STATUS, Right, dialect
 
@@ -56,14 +65,16 @@ class Api:
         self.right = right
         self.job_token = is_job_token(host)
         self._done = done
-        self._timeout = timeout
-        self._client = _client(host)
+        self._timeout = host.network.timeout or timeout
+        self._client = _client(host, self.who)
+        self._proxy = self._client.session.proxies.get("all", "")
+        self._hidden = tuple(map(Secret, secrets_of_proxy(self._proxy)))
         said = dialect(right, job_token=self.job_token)
         self.asker = Asker(host, said, self._exchange, turns=turns, sleep=sleep)
 
     def task(self, verb: str, without: str, repository: Repository | None = None) -> Task:
         """What is to be done, as an error speaks of it."""
-        return Task(verb, without, repository, self.who, (self.host.token,))
+        return Task(verb, without, repository, self.who, (self.host.token, *self._hidden))
 
     def path(self, repository: Repository) -> str:
         """``/projects/acme%2Fplatform%2Ffleet``, or ``/projects/1234``. Raises DeliveryError for what is no project.
@@ -109,7 +120,9 @@ class Api:
         try:
             answer = self._request(verb, url, body)
         except (requests.RequestException, HTTPError, GitlabError, OSError, ValueError) as error:
-            return diagnose(error)
+            return diagnose(error, self._proxy)
+        if answer.status == PROXY_REFUSES and self._proxy:
+            return refused_by_proxy(self._proxy, answer.status)
         return ARRIVED if body and self._done(body, answer) else answer
 
     def _request(self, verb: str, url: str, body: Mapping[str, Any] | None) -> Answer:
@@ -163,7 +176,7 @@ class _Refused(Exception):
         self.response = response
 
 
-def _client(host: GitHost) -> Gitlab:
+def _client(host: GitHost, who: str) -> Gitlab:
     token = host.token.reveal().strip()
     if not token:
         raise ConfigurationError("The GitLab token is empty.", "Give one with --gitlab-token.")
@@ -173,17 +186,17 @@ def _client(host: GitHost) -> Gitlab:
             "Give one like https://gitlab.example.com with --git-host HOST=gitlab=URL.",
         )
     kind = _kind_of(host)
-    client = Gitlab(
+    session = Route(host.network).session(host.api_url, who)
+    session.hooks["response"].append(_hand_over)
+    return Gitlab(
         host.api_url.rstrip("/").removesuffix("/api/v4"),
         private_token=token if kind == "private" else None,
         oauth_token=token if kind == "oauth" else None,
         job_token=token if kind == "job" else None,
-        ssl_verify=trusted(host.ca_file),
+        ssl_verify=session.verify or True,
         user_agent=USER_AGENT,
-        session=_session(),
+        session=session,
     )
-    silence()
-    return client
 
 
 def _kind_of(host: GitHost) -> str:
@@ -197,17 +210,8 @@ def _kind_of(host: GitHost) -> str:
     return "oauth" if oauth else "private"
 
 
-def _session() -> requests.Session:
-    """A session that hands back every answer as it came, redirects too."""
-    session = requests.Session()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=16, max_retries=0))
-    session.hooks["response"].append(_hand_over)
-    return session
-
-
 def _hand_over(response: requests.Response, **_: object) -> None:
-    """Runs before requests follows a redirect, and before python-gitlab makes an error of the answer."""
+    """Hand back an answer as it came: before requests follows a redirect, and python-gitlab makes an error of it."""
     if not 200 <= response.status_code < 300:
         response.content  # noqa: B018 — all of it, so that the connection is free again
         raise _Refused(response)

@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Finding, GitHost, Payload, Repository, State
+from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Repository, State
 from landed.providers.asking import ARRIVED, Answer
-from landed.providers.git.gitlab import examination
+from landed.providers.commits import Commits
+from landed.providers.git.gitlab import commits, examination
 from landed.providers.git.gitlab.api import Api, Entry, is_number, without_job_token
 from landed.providers.git.gitlab.dialect import stuck_in
 from landed.providers.interface import Held, arrived, wanted
@@ -50,14 +51,16 @@ def connect(
     Raises ConfigurationError where token or address cannot be used; CI_JOB_TOKEN cannot.
     """
     without_job_token(host, "set commit statuses")
-    return GitLab(Api(host, done=_is_so, timeout=TIMEOUT, turns=turns, sleep=sleep))
+    api = Api(host, done=_is_so, timeout=TIMEOUT, turns=turns, sleep=sleep)
+    return GitLab(api, commits.reader(host, turns=turns, sleep=sleep))
 
 
 class GitLab:
     """Commit statuses on one GitLab. Safe to use from several threads, each with commits of its own."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, commits: Commits) -> None:
         self._api = api
+        self._commits = commits
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back the newest status of every name of ``commit``, through all pages. Raises DeliveryError.
@@ -96,6 +99,10 @@ class GitLab:
         if answer.status != 201 or _READ.get(str(self._api.entry(task, answer).get("status"))) is not status.state:
             raise self._api.asker.nonsense(task, answer)
         return ""
+
+    def described(self, repository: Repository, commit: str) -> Described:
+        """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
+        return self._commits.described(repository, commit)
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it write statuses there? Writes nothing."""
