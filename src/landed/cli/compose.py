@@ -146,8 +146,10 @@ def line(o: Options, console: Console) -> Iterator[Line]:
     warnings, notes = remarks(o, served)
     with connected(o, console) as clients:
         what = described(o, clients, served, console)
-        for text in (*notes, *(what.notes if what else ())):
+        for text in notes:
             console.note(text)
+        for text in what.notes if what else ():
+            console.detail(text)
         find = Repositories((*served, *(what.hosts if what else ())))
         yield Line(
             readers=readers(o, clients, console, wants(o, what.kinds if what else ())),

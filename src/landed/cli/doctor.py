@@ -54,10 +54,16 @@ class _Found:
         self.what: Described | None = None
         self.manifests: list[Finding] = []
 
+    def secrets(self) -> tuple[tuple[str, str], ...]:
+        """Namespace and name of the Secrets that manifests refer to."""
+        asked = (target.provider for target in self.what.targets) if self.what else ()
+        return tuple(sorted({(p.namespace, p.secret) for p in asked if p is not None and p.secret}))
+
 
 def _clusters(o: Options, console: Any, found: _Found) -> Iterator[Finding]:
     """What can be read; gathers the repositories and the manifests that are found on the way."""
     from landed.cli import clusters
+    from landed.cli.options import CLUSTER_MANIFESTS as CLUSTER
     from landed.kube import access
     from landed.run import look
 
@@ -67,6 +73,9 @@ def _clusters(o: Options, console: Any, found: _Found) -> Iterator[Finding]:
                 yield Finding("kubeconfig", "ok", f"{name}: {client.endpoint}")
                 yield from access.examine(client, clusters.selection(o))
             found.manifests += _manifests(o, connected, console, found)
+            if CLUSTER in o.config:
+                for _, client in connected:
+                    yield from access.examine_alerts(client, clusters.selection(o), secrets=found.secrets())
             wanted = clusters.wants(o, found.what.kinds if found.what else ())
             ready = clusters.readers(o, connected, console, wanted)
             looks = look(ready, {}, now=int(time.time()), locate=_locate(o))

@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 
 from landed import providers
 from landed.cli.githosts import tokens
+from landed.cli.options import CLUSTER_MANIFESTS as CLUSTER
 from landed.cli.options import Options
 from landed.config.manifests.hiding import hidden
 from landed.config.manifests.problems import render_problems
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from landed.kube.client import Client
     from landed.providers.outlet import Doors
 
-#: What stands for the manifests on the clusters themselves.
-CLUSTER = "cluster"
 _KUSTOMIZATION = "Kustomization"
 
 Connected = Sequence[tuple[str, "Client"]]

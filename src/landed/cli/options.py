@@ -198,6 +198,9 @@ SELECTION = (
     ),
 )
 
+#: What stands in ``--config`` for the manifests on the clusters themselves.
+CLUSTER_MANIFESTS = "cluster"
+
 #: What a status is called where nothing else is said.
 STATUS_CONTEXT = "flux/{cluster}/{namespace}/{name}"
 
