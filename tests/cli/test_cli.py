@@ -13,7 +13,7 @@ import pytest
 from objects import LATER, MAIN_B, B, condition, git_repository, kustomization, listing, progress
 from standins.github import WRITER, GitHub
 from standins.server import answer
-from standins.webhook import Receiver
+from standins.slack import SlackWebhook
 
 from landed import __version__
 from landed.cli import COMMANDS, enter
@@ -49,8 +49,8 @@ def github() -> Iterator[GitHub]:
 
 
 @pytest.fixture
-def slack() -> Iterator[Receiver]:
-    with Receiver(slack=True) as it:
+def slack() -> Iterator[SlackWebhook]:
+    with SlackWebhook() as it:
         yield it
     assert it.violations == []
 
@@ -99,7 +99,7 @@ def report(seen: Path, github: GitHub, *more: str) -> int:
     )
 
 
-def test_the_whole_line(seen: Path, github: GitHub, slack: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_line(seen: Path, github: GitHub, slack: SlackWebhook, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(seen, github, "--slack-webhook", slack.address) == 0
     assert {context: state for context, (state, _) in github.contexts("example/fleet", B).items()} == {
         "flux/prod": "failure",
@@ -198,7 +198,7 @@ def test_what_github_gets(
 
 
 def test_doctor_looks_at_everything(
-    seen: Path, github: GitHub, slack: Receiver, capsys: pytest.CaptureFixture[str]
+    seen: Path, github: GitHub, slack: SlackWebhook, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--from-file", str(seen), "--github-token", GOOD, "--github-api-url", github.url]
     assert enter(["doctor", *options, "--slack-webhook", slack.address]) == 0

@@ -153,6 +153,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "number in data": (secret(data={"token": 123}), "data.token", "in quotes"),
     "number in text": (secret(stringData={"token": 123}), "stringData.token", "in quotes"),
     "not base64": (secret(data={"token": "s3cr3t!"}), "data.token", "it is not base64"),
+    "not base64, and not needed": (secret(data={"a": "!"}, stringData={"a": "b"}), "data.a", "it is not base64"),
     "base64 without its end": (secret(data={"token": "YQ"}), "data.token", "it is not base64"),
     "base64 with blanks": (secret(data={"token": "YW Fh"}), "data.token", "it is not base64"),
     "placeholder": (secret(data={"token": "<token>"}), "data.token", "under stringData.token as it is"),
@@ -175,7 +176,6 @@ def test_what_is_wrong_is_named_with_its_field(what: str) -> None:
 
 #: What is worth knowing, and words of the note.
 NOTED = {
-    "suspended Provider": (provider({**PROVIDER, "suspend": True}), "Provider apps/slack: it is suspended"),
     "suspended Alert": (alert({**ALERT, "suspend": True}), "Alert apps/on-call: it is suspended, and left out"),
     "interval": (provider({**PROVIDER, "interval": "10m"}), "spec.interval has no effect"),
     "interval of v1beta1": (

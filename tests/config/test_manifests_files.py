@@ -134,6 +134,12 @@ def test_lists_are_read_however_they_are_nested() -> None:
     assert set(manifests.secrets) == {("apps", "slack-url"), ("default", "c")}
 
 
+def test_items_of_a_list_of_anything_say_what_they_are() -> None:
+    item = {key: value for key, value in provider(PROVIDER).items() if key != "apiVersion"}
+    _, (problem,) = read(written({"apiVersion": "v1", "kind": "List", "items": [item]}))
+    assert (problem.field, problem.what) == ("apiVersion", "it is missing")
+
+
 def test_items_that_are_no_list_are_a_problem() -> None:
     assert "items: it is not a list" in render_problems(
         read(written({"apiVersion": "v1", "kind": "List", "items": 1}))[1]
@@ -362,7 +368,8 @@ def test_an_alert_without_a_provider_is_told_which_there_are() -> None:
     ],
 )
 def test_which_providers_there_are(names: tuple[str, ...], words: str) -> None:
-    manifests, _ = read(written(alert(ALERT), *(provider(PROVIDER, name=name) for name in names)))
+    elsewhere = provider(PROVIDER, name="z", namespace="other")
+    manifests, _ = read(written(alert(ALERT), elsewhere, *(provider(PROVIDER, name=name) for name in names)))
     (problem,) = unanswered(manifests)
     assert problem.instead.endswith(words)
 

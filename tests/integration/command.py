@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from standins.github import WRITER, GitHub
+from standins.slack import SlackWebhook
 from standins.webhook import Receiver
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Workplace(NamedTuple):
 
     folder: Path
     github: GitHub
-    slack: Receiver
+    slack: SlackWebhook
     generic: Receiver
 
     @property
@@ -134,7 +135,7 @@ def workplace(folder: Path) -> Iterator[Workplace]:
         place = Workplace(
             folder,
             stack.enter_context(GitHub()),
-            stack.enter_context(Receiver(slack=True)),
+            stack.enter_context(SlackWebhook()),
             stack.enter_context(Receiver()),
         )
         yield place

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from standins.server import answer
-from standins.webhook import Receiver, slack_problems
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from standins.server import answer, lost
+from standins.slack import SlackBot, SlackWebhook, slack_problems
 
 from landed.errors import DeliveryError
 from landed.http import Http, Response
-from landed.model import Channel, Digest, ObjectRef, Observation, Outcome, Repository, Secret, State, Story
+from landed.model import Channel, Digest, ObjectRef, Observation, Outcome, Repository, Secret, State, Story, Update
 from landed.providers.chat import slack
+from landed.providers.outlet import ChannelOutlet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COMMIT = "6dcd4ce23d88e2ee9568ba546c007c63d9131c1b"
 FLEET = Repository("github.com", "acme/fleet")
@@ -35,7 +42,8 @@ def story(
 def texts(message: dict[str, Any]) -> str:
     """Everything that Slack shows, in order."""
     blocks = [*message["blocks"], *(block for one in message["attachments"] for block in one["blocks"])]
-    return "\n".join(block["text"]["text"] if "text" in block else block["elements"][0]["text"] for block in blocks)
+    shown = [block.get("elements") or block.get("fields") or [block["text"]] for block in blocks]
+    return "\n".join(text["text"] for some in shown for text in some)
 
 
 def test_a_story_alone_is_a_headline_with_details_below() -> None:
@@ -115,7 +123,16 @@ def test_slack_is_told_to_find_nothing_in_text_by_itself() -> None:
 
     blocks = [*message["blocks"], *(block for one in message["attachments"] for block in one["blocks"])]
     assert all(text["verbatim"] for block in blocks for text in block.get("elements", [block.get("text")]))
-    assert (message["unfurl_links"], message["unfurl_media"]) == (False, False)
+
+
+@pytest.mark.parametrize("token", ["", "xoxb-1"])
+def test_slack_is_told_to_show_no_previews(token: str) -> None:
+    channel = Channel("slack", "slack", Secret("https://h/x"), "#deploys", token=Secret(token))
+
+    (request,) = slack.requests(channel, Digest((story(),)))
+
+    body = json.loads(request.body)
+    assert (body["unfurl_links"], body["unfurl_media"]) == (False, False)
 
 
 def test_without_a_commit_there_is_no_link() -> None:
@@ -135,13 +152,33 @@ def test_a_cluster_whose_name_cannot_be_seen_is_still_a_message() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"no", b"<html>Sign in</html>", b'{"ok":false,"error":"invalid_auth"}', b"ok?", b"\xff", b'{"ok":true}'],
+    [
+        b"",
+        b"no",
+        b"<html>Sign in</html>",
+        b"ok?",
+        b"\xff",
+        b"[]",
+        b"null",
+        b"1e999",
+        b'{"ok":false,"error":"invalid_auth"}',
+        b'{"ok":true}',
+        b'{"ok":true,"ts":"1.0"}',
+        b'{"ok":true,"channel":"C0"}',
+        b'{"ok":false,"channel":"C0","ts":"1.0"}',
+        b'{"ok":"true","channel":"C0","ts":"1.0"}',
+        b'{"ok":1}',
+        b'{"channel":"C0","ts":"1.0"}',
+        b'{"ok":true,"channel":{},"ts":"1.0"}',
+    ],
 )
 def test_only_ok_is_an_acknowledgement(body: bytes) -> None:
     with pytest.raises(DeliveryError, match=r"Slack \(h\) answered 200 OK without taking the message") as caught:
         slack.acknowledged(Response(200, {}, body, "Slack (h)", body.decode(errors="replace")))
 
-    assert "hooks.slack.com" in caught.value.hint
+    assert caught.value.hint
+    assert not caught.value.passing
+    assert not caught.value.gone
 
 
 @pytest.mark.parametrize(
@@ -158,7 +195,7 @@ def test_only_ok_is_an_acknowledgement(body: bytes) -> None:
     ],
 )
 def test_slacks_words_are_explained(status: int, body: str, hint: str) -> None:
-    with Receiver(slack=True) as receiver, Http() as http:
+    with SlackWebhook() as receiver, Http() as http:
         receiver.faults.append(answer(status, body=body))
         (request,) = slack.requests(Channel("slack", "slack", Secret(receiver.address)), Digest((story(),)))
         with pytest.raises(DeliveryError) as caught:
@@ -166,3 +203,268 @@ def test_slacks_words_are_explained(status: int, body: str, hint: str) -> None:
 
     assert hint in caught.value.hint
     assert body in caught.value.message
+
+
+def test_what_the_alert_adds_and_what_is_unseen_stand_below() -> None:
+    facts = (("env", "prod & more"), ("team", "<!here>"))
+    digest = Digest((story(),), summary="the shop", facts=facts, unread=("eu", "us"))
+
+    message = slack.message(digest)
+
+    assert slack_problems(message) == []
+    (attachment,) = message["attachments"]
+    fields = next(block["fields"] for block in attachment["blocks"] if "fields" in block)
+    assert [field["text"] for field in fields] == [
+        "*summary*\nthe shop", "*env*\nprod &amp; more", "*team*\n&lt;!here&gt;",
+    ]  # fmt: skip
+    assert texts(message).endswith("Not seen at present: eu, us")
+
+
+def test_facts_that_do_not_fit_are_counted() -> None:
+    facts = tuple((f"fact {number}", "&" * 5000) for number in range(30))
+    digest = Digest((story(), story(State.FAILURE, cluster="eu")), facts=(("\x00", ""), *facts))
+
+    message = slack.message(digest)
+
+    assert slack_problems(message) == []
+    assert texts(message).endswith("… and 22 more")
+    assert len(message["attachments"]) == 3
+
+
+def test_most_of_everything_is_within_fifty_blocks() -> None:
+    stories = tuple(story(State.FAILURE, "word " * 99, cluster=f"c{n}", objects=50) for n in range(60))
+
+    message = slack.message(Digest(stories, facts=tuple((f"{n}", "x" * 900) for n in range(40)), unread=("eu",) * 900))
+
+    assert slack_problems(message) == []
+    assert "… and 45 failed" in texts(message)
+
+
+def test_a_webhook_is_told_the_channel_and_the_name_where_they_are_set() -> None:
+    channel = Channel("slack", "slack", Secret("https://h/x"), "#deploys", "landed")
+
+    (request,) = slack.requests(channel, Digest((story(),)))
+
+    body = json.loads(request.body)
+    assert (body["channel"], body["username"]) == ("#deploys", "landed")
+    assert "authorization" not in {name.lower() for name in request.headers}
+
+
+@pytest.fixture
+def bot() -> Iterator[SlackBot]:
+    with SlackBot() as service:
+        yield service
+        assert service.violations == []
+
+
+def channel_of(bot: SlackBot, **changes: Any) -> Channel:
+    settings: dict[str, Any] = {"channel": bot.channel, "username": "landed", "token": Secret(bot.token)} | changes
+    return Channel("slack", "slack", Secret(bot.address), **settings)
+
+
+def send(bot: SlackBot, *digests: Digest, **changes: Any) -> list[str]:
+    with Http(sleep=lambda seconds: None) as http:
+        outlet = ChannelOutlet(channel_of(bot, **changes), lambda: http)
+        return [outlet.deliver(Update("slack", (), digest)) for digest in digests]
+
+
+def test_a_bots_message_is_edited_and_answered_in_its_thread(bot: SlackBot) -> None:
+    digest = Digest((story(State.PENDING),), about="line")
+
+    (handle,) = send(bot, digest)
+    assert handle == f"{bot.channel_id}:1700000000.000001"
+    failed = (story(State.FAILURE, "timeout"),)
+    handles = send(bot, Digest(failed, "line", handle), Digest(failed, "line", handle, reply=True))
+
+    # What is remembered is the message itself, never an answer to it.
+    assert handles == [handle, handle]
+    first, answered = bot.messages.values()
+    assert (first["edits"], first["thread"], answered["thread"]) == (1, "", "1700000000.000001")
+    assert first["username"] == answered["username"] == "landed"
+    assert first["text"].startswith("❌ ")
+    assert first["attachments"][0]["color"] == "#cf222e"
+    assert [asked.path for asked in bot.asked] == ["/api/chat.postMessage", "/api/chat.update", "/api/chat.postMessage"]
+    assert {asked.headers["authorization"] for asked in bot.asked} == {f"Bearer {bot.token}"}
+
+
+def test_an_edit_leaves_nothing_of_what_was_there(bot: SlackBot) -> None:
+    (handle,) = send(bot, Digest((story(State.FAILURE, "timeout"), story(State.PENDING, cluster="eu")), "line"))
+    send(bot, Digest((story(),), "line", handle))
+
+    (kept,) = bot.messages.values()
+    assert "timeout" not in json.dumps([kept["text"], kept["blocks"], kept["attachments"]])
+
+
+def test_the_message_of_a_commit_is_short_and_its_thread_holds_everything() -> None:
+    failed = (story(State.FAILURE, "timeout", objects=9),)
+
+    brief = texts(slack.message(Digest(failed, "line")))
+    whole = texts(slack.message(Digest(failed, "line", "C0:1.0", reply=True)))
+
+    assert brief.count("timeout") == 3
+    assert "… and 7 more" in brief
+    assert whole.count("timeout") == 9
+    assert "Look further: flux events -n apps --for Kustomization/web-0" in whole
+    assert slack.message(Digest(failed)) == slack.message(Digest(failed, "line", "C0:1.0", reply=True))
+
+
+def test_a_message_deleted_by_hand_is_posted_anew(bot: SlackBot) -> None:
+    (handle,) = send(bot, Digest((story(State.PENDING),), "line"))
+    bot.delete("1700000000.000001")
+
+    (again,) = send(bot, Digest((story(),), "line", handle))
+
+    assert again == f"{bot.channel_id}:1700000000.000002"
+    assert list(bot.messages) == ["1700000000.000002"]
+
+
+@pytest.mark.parametrize("word", ["edit_window_closed", "cant_update_message"])
+def test_a_message_that_may_not_be_edited_is_posted_anew(bot: SlackBot, word: str) -> None:
+    (handle,) = send(bot, Digest((story(State.PENDING),), "line"))
+    bot.refuse_edits = word
+
+    (again,) = send(bot, Digest((story(),), "line", handle))
+
+    assert again != handle
+    assert len(bot.messages) == 2
+
+
+@pytest.mark.parametrize("handle", ["1700000000.000001", "C024BE91L:", ":1.0", "C0GONE:1700000000.000001"])
+def test_a_message_that_is_not_known_is_posted_anew(bot: SlackBot, handle: str) -> None:
+    assert send(bot, Digest((story(),), "line", handle)) == [f"{bot.channel_id}:1700000000.000001"]
+
+
+def test_an_edit_that_may_have_been_done_is_done_again_and_a_new_message_is_not(bot: SlackBot) -> None:
+    (handle,) = send(bot, Digest((story(State.PENDING),), "line"))
+    bot.faults.append(lost())
+    assert send(bot, Digest((story(),), "line", handle)) == [handle]
+    assert next(iter(bot.messages.values()))["edits"] == 2
+
+    bot.faults.append(lost())
+    with pytest.raises(DeliveryError) as caught:
+        send(bot, Digest((story(),), "other"))
+    assert caught.value.uncertain
+    assert len(bot.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "hint", "passing", "gone"),
+    [
+        ("not_in_channel", "Invite the bot", False, False),
+        ("channel_not_found", "Invite the bot", False, True),
+        ("invalid_auth", "token", False, False),
+        ("token_revoked", "token", False, False),
+        ("missing_scope", "chat:write", False, False),
+        ("ratelimited", "next run", True, False),
+        ("msg_too_long", "too long", False, False),
+        ("is_archived", "unarchive", False, False),
+        ("message_not_found", "", False, True),
+        ("fatal_error", "", True, False),
+        ("something_new", "", False, False),
+    ],
+)
+def test_slacks_words_for_bots_are_explained(bot: SlackBot, word: str, hint: str, passing: bool, gone: bool) -> None:
+    bot.refuse = word
+
+    with pytest.raises(DeliveryError) as caught:
+        send(bot, Digest((story(),), "line"))
+
+    error = caught.value
+    assert error.message.endswith(f"without taking the message: {word}")
+    assert hint in error.hint
+    assert (error.passing, error.gone, error.uncertain) == (passing, gone, word == "fatal_error")
+    assert len(bot.asked) == 1
+    assert bot.token not in f"{error!r}{error.message}{error.hint}"
+
+
+def test_a_word_that_is_none_is_not_repeated(bot: SlackBot) -> None:
+    bot.refuse = f"::error::{bot.token}"
+
+    with pytest.raises(DeliveryError) as caught:
+        send(bot, Digest((story(),), "line"))
+
+    assert bot.token not in caught.value.message
+
+
+def test_a_bot_that_writes_too_much_waits_as_long_as_slack_says(bot: SlackBot) -> None:
+    bot.faults.append(answer(429, {"Retry-After": "7"}, '{"ok":false,"error":"ratelimited"}'))
+    waits: list[float] = []
+    with Http(sleep=waits.append) as http:
+        ChannelOutlet(channel_of(bot), lambda: http).deliver(Update("slack", (), Digest((story(),), "line")))
+
+    assert waits == [7]
+    assert len(bot.messages) == 1
+
+
+def test_a_bot_must_know_where_to_post(bot: SlackBot) -> None:
+    with pytest.raises(DeliveryError, match="must be told the channel") as caught:
+        send(bot, Digest((story(),), "line"), channel="")
+
+    assert "spec.channel" in caught.value.hint
+    assert bot.asked == []
+
+
+def test_slacks_own_client_finds_the_stand_in_as_it_finds_slack(bot: SlackBot) -> None:
+    client = WebClient(bot.token, base_url=bot.address.removesuffix("chat.postMessage"))
+    message = slack.message(Digest((story(),)))
+
+    posted = client.chat_postMessage(channel=bot.channel, **message)
+    client.chat_update(channel=posted["channel"], ts=posted["ts"], text="other", blocks=[], attachments=[])
+    client.chat_postMessage(channel=posted["channel"], thread_ts=posted["ts"], text="below")
+
+    assert [kept["text"] for kept in bot.messages.values()] == ["other", "below"]
+    with pytest.raises(SlackApiError, match="message_not_found"):
+        client.chat_update(channel=posted["channel"], ts="1.0", text="x")
+    with pytest.raises(SlackApiError, match="invalid_auth"):
+        WebClient("xoxb-other", base_url=client.base_url).chat_postMessage(channel=bot.channel, text="x")
+
+
+def test_slacks_own_client_sends_what_we_send(bot: SlackBot) -> None:
+    client = WebClient(bot.token, base_url=bot.address.removesuffix("chat.postMessage"))
+    (handle,) = send(bot, Digest((story(),), "line"))
+    place, ts = handle.split(":")
+    send(bot, Digest((story(),), "line", handle))
+    message = slack.message(Digest((story(),)))
+    client.chat_postMessage(channel=bot.channel, username="landed", unfurl_links=False, unfurl_media=False, **message)
+    client.chat_update(channel=place, ts=ts, parse="none", **message)
+
+    ours, edit, theirs, their_edit = bot.taken
+    assert ours == theirs
+    assert edit == their_edit
+    assert [asked.method for asked in bot.asked] == ["POST"] * 4
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"text": "x", "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}]},
+        {"text": "x", "blocks": [{"type": "section"}]},
+        {"text": "x", "blocks": [{"type": "section", "fields": [{"type": "mrkdwn", "text": "x"}] * 11}]},
+        {"text": "x", "blocks": [{"type": "section", "fields": [{"type": "mrkdwn", "text": "x" * 2001}]}]},
+        {"text": "x", "blocks": [{"type": "unheard-of"}]},
+        {"text": "x", "attachments": [{"blocks": [{"type": "divider"}] * 30}] * 2},
+        {"text": "", "blocks": []},
+    ],
+)
+def test_slacks_rules_refuse(message: dict[str, Any]) -> None:
+    assert slack_problems(message) != []
+
+
+def test_nobody_is_called() -> None:
+    text = "<!channel> <@U123> <#C1> @here (@channel) x@everyone @HERE"
+    digest = Digest((story(State.FAILURE, text, cluster=text),), summary=text, facts=((text, text),), unread=(text,))
+
+    message = slack.message(digest)
+
+    shown = f"{texts(message)}\n{message['text']}\n{message['attachments'][0]['fallback']}"
+    assert re.findall(r"<[^>]*>", shown) == [f"<https://github.com/acme/fleet/commit/{COMMIT}|acme/fleet@6dcd4ce2>"]
+    assert not re.search("@(here|channel|everyone)", shown, re.IGNORECASE)
+
+
+def test_half_a_pair_is_sent_as_a_question_mark() -> None:
+    digest = Digest((story(State.FAILURE, "\ud800x", cluster="\udfffy"), story()), summary="\udc00")
+
+    (request,) = slack.requests(Channel("slack", "slack", Secret("https://h/x")), digest)
+
+    assert b"?x" in request.body
+    assert b"?y" in request.body

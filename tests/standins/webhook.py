@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from standins.server import Answer, Asked, StandIn
-from standins.slack import WEBHOOK_PATH, slack_problems
+from standins.slack import WEBHOOK_PATH
 
 if TYPE_CHECKING:
     import ssl
@@ -18,10 +18,10 @@ SECRET_PATH = WEBHOOK_PATH
 
 
 class Receiver:
-    """A webhook. ``slack=True`` answers and refuses as Slack does, else anything is taken with 204."""
+    """A webhook that takes anything with 204."""
 
-    def __init__(self, *, slack: bool = False, context: ssl.SSLContext | None = None) -> None:
-        self.server = StandIn(self._slack if slack else self._anything, context=context)
+    def __init__(self, *, context: ssl.SSLContext | None = None) -> None:
+        self.server = StandIn(self._anything, context=context)
         self.address = self.server.url + SECRET_PATH
         self.faults = self.server.faults
         self.asked = self.server.asked
@@ -40,15 +40,6 @@ class Receiver:
     def _anything(self, asked: Asked) -> Answer:
         self.taken.append(json.loads(asked.body))
         return Answer(204)
-
-    def _slack(self, asked: Asked) -> Answer:
-        payload = json.loads(asked.body)
-        problems = slack_problems(payload)
-        if problems:
-            self.violations += problems
-            return Answer(400, b"invalid_payload")
-        self.taken.append(payload)
-        return Answer(200, b"ok", {"Content-Type": "text/html"})
 
 
 class Signed:

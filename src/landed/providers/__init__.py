@@ -84,6 +84,7 @@ CHAT = {
     "generic": ChatType("generic", "events"),
     "generic-hmac": ChatType("generic_hmac", "events"),
     "msteams": ChatType("msteams", "digests"),
+    "rocket": ChatType("rocket", "digests", edits="token", threads=True),
     "slack": ChatType("slack", "digests", edits="token", threads=True),
 }
 

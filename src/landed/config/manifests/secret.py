@@ -35,7 +35,7 @@ def secret(reading: Reading) -> Mapping[str, Secret] | None:
         return None
     reading.check(RULE)
     encoded, plain = _texts(reading, "data"), _texts(reading, "stringData")
-    values = {key: _decoded(reading, below("data", key), text) for key, text in encoded.items() if key not in plain}
+    values = {key: _decoded(reading, below("data", key), text) for key, text in encoded.items()}
     for key, text in plain.items():
         _look_at(reading, below("stringData", key), text)
     if reading.problems:

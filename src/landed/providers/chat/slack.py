@@ -1,38 +1,40 @@
-"""Slack, by incoming webhook: one message for each look, one coloured bar for each story.
+"""Slack. By incoming webhook one message for each look; as a bot a message that is edited, with answers in its thread.
 
-https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks ,
+https://docs.slack.dev/reference/methods/chat.postMessage , https://docs.slack.dev/reference/methods/chat.update
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
-from landed import render
+import msgspec
+from msgspec import Struct
+
 from landed.errors import DeliveryError
 from landed.http import Request, Response, clean, json_request, status_text
-from landed.model import Channel, Digest, Event, State, Story
+from landed.messages import Message, Passage, fitted, within
+from landed.messages import message as said
+from landed.model import Channel, Digest, Event, Secret
 
-#: 50 blocks a message, 3000 characters a section (https://docs.slack.dev/reference/block-kit/blocks). All details of a
-#: message share 10,000 characters: nobody reads more.
+#: 50 blocks a message, 3000 characters a section, 10 fields of 2000 in one (https://docs.slack.dev/reference/block-kit).
+#: All details of a message share 10,000 characters, and a field has 600: nobody reads more.
 SECTION_LIMIT = 3000
 TEXT_LIMIT = 2000
 _TITLE_LIMIT = 300
 _BODY_BUDGET = 10_000
-#: At most three blocks each, a headline and "… and more": 47 of 50 blocks.
-_STORIES = 15
-
-_MARKS = {State.FAILURE: "❌", State.SUCCESS: "✅", State.PENDING: "⏳"}
-_COLOURS = {State.FAILURE: "#cf222e", State.SUCCESS: "#2da44e", State.PENDING: "#bf8700"}
-_STANDS = {State.FAILURE: "failed", State.SUCCESS: "live", State.PENDING: "on the way"}
-_ORDER = (State.FAILURE, State.SUCCESS, State.PENDING)
+_FIELDS, _FIELD_LIMIT = 10, 600
+#: At most three blocks each, a headline, facts, notes and "… and more": 49 of 50 blocks.
+_PASSAGES = 15
+#: Lines of a message that is edited as things go on: the rest is for its thread.
+_BRIEF = 3
 
 _REMOVED = "The webhook was removed or its app uninstalled: make a new one and replace the address."
 #: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
-_HINTS = {
+_WEBHOOK_HINTS = {
     "no_service": _REMOVED,
     "no_team": _REMOVED,
     "channel_not_found": "The webhook's channel is gone: make a webhook for another one.",
@@ -46,101 +48,196 @@ _HINTS = {
     "403": "Slack does not allow posting there: ask an administrator of the workspace.",
 }
 
+_TOKEN = "Check the bot's token, which begins with xoxb-; install the app again to get a new one."  # noqa: S105
+_INVITE = "Invite the bot to the channel (/invite @bot), and check the channel's name or take its id."
+_POLICY = "The workspace's settings do not let the bot post there: ask an administrator, or choose another channel."
+#: https://docs.slack.dev/reference/methods/chat.postMessage#errors
+_BOT_HINTS = {
+    "not_in_channel": _INVITE,
+    "channel_not_found": _INVITE,
+    "no_permission": _INVITE,
+    "is_archived": "The channel is archived: unarchive it, or choose another one.",
+    "is_inactive": "The channel is archived or frozen: unarchive it, or choose another one.",
+    "invalid_auth": _TOKEN,
+    "not_authed": _TOKEN,
+    "token_revoked": _TOKEN,
+    "token_expired": _TOKEN,
+    "account_inactive": _TOKEN,
+    "not_allowed_token_type": _TOKEN,
+    "missing_scope": "Give the app the scope chat:write, and chat:write.customize where a user name is set; install it"
+    " again.",
+    "team_not_found": "The token is for an organization: write the channel's id instead of its name.",
+    "restricted_action": _POLICY,
+    "ekm_access_denied": _POLICY,
+    "accesslimited": _POLICY,
+    "ratelimited": "Too many messages; the update is sent by the next run.",
+    "rate_limited": "Too many messages; the update is sent by the next run.",
+    "message_limit_exceeded": "The workspace sends too many messages: try again later.",
+    "unknown_method": "Check the address: a bot posts to https://slack.com/api/chat.postMessage",
+    "msg_too_long": "Slack finds the message too long: narrow what the Alert selects.",
+    "msg_blocks_too_long": "Slack finds the message too long: narrow what the Alert selects.",
+}
+#: What ends by itself; of the last two some part may have been done.
+_PASSING = frozenset(
+    {"ratelimited", "rate_limited", "service_unavailable", "request_timeout", "update_failed", "team_added_to_org"}
+    | {"external_channel_migrating", "message_limit_exceeded", "fatal_error", "internal_error"}
+)
+_UNCERTAIN = frozenset({"fatal_error", "internal_error"})
+#: The message is not there, or may not be edited or answered (any more): too old for the workspace's settings, posted
+#: by another app, in a channel that is gone or takes no answers. A new message tells it where an edit cannot.
+_GONE = frozenset(
+    {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "thread_not_found"}
+    | {"cannot_reply_to_message", "restricted_action_thread_locked", "restricted_action_non_threadable_channel"}
+)
+
+
+class _Posted(Struct, frozen=True):
+    thread_ts: str = ""
+
+
+class _Answer(Struct, frozen=True):
+    ok: bool = False
+    error: str = ""
+    channel: str = ""
+    ts: str = ""
+    message: _Posted = _Posted()
+
 
 def requests(channel: Channel, payload: Digest | Event) -> Sequence[Request]:
-    """One message that tells all stories; what does not fit is counted."""
+    """One message that tells all stories; what does not fit is counted. With a token it is a bot's."""
     if not isinstance(payload, Digest):
         raise TypeError("slack takes digests")
     if not payload.stories:
         return ()
     service = "Slack" if channel.name == channel.type else f"Slack ({channel.name})"
-    return (json_request(channel.address, message(payload), service=service, hints=_HINTS),)
-
-
-def acknowledged(response: Response) -> str:
-    """Slack takes a message with the two letters ``ok`` and nothing else. Raises DeliveryError."""
-    if response.body.strip() == b"ok":
-        return ""
-    said = f": {response.excerpt}" if response.excerpt else ", but nothing else"
-    raise DeliveryError(
-        f"{response.origin} answered {status_text(response.status)} without taking the message{said}",
-        "Check the address: it has the form https://hooks.slack.com/services/T…/B…/…",
+    if channel.token:
+        return (_as_bot(channel, payload, service),)
+    where = {"channel": channel.channel} if channel.channel else {}
+    return (
+        json_request(
+            channel.address, {**where, **_named(channel), **_new(payload)}, service=service, hints=_WEBHOOK_HINTS
+        ),
     )
 
 
+def acknowledged(response: Response) -> str:
+    """The message as ``C0123:1700000000.000100``, of an answer the message that it answers. Raises DeliveryError.
+
+    A webhook takes a message with the two letters ``ok`` and nothing else; a bot is told where and when it was posted.
+    """
+    if response.body.strip() == b"ok":
+        return ""
+    try:
+        answer = msgspec.json.decode(response.body, type=_Answer)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _refused(response, "") from None
+    # A new message by its id: an edit knows no channels by name.
+    if answer.ok and answer.channel and answer.ts:
+        return f"{answer.channel}:{answer.message.thread_ts or answer.ts}"
+    raise _refused(response, answer.error)
+
+
 def message(digest: Digest) -> dict[str, Any]:
-    """The message: ``text`` for notifications and old clients, a headline, and an attachment for each story."""
-    stories = sorted(digest.stories, key=lambda story: _ORDER.index(story.outcome.state))
-    told = stories[:_STORIES]
-    alone = len(stories) == 1
-    attachments = [_attachment(story, _BODY_BUDGET // len(told), titled=not alone) for story in told]
-    if len(stories) > len(told):
-        attachments.append({"blocks": [_small(f"… and {_count(stories[len(told) :])}")]})
+    """``text`` for notifications, screen readers and old clients, a headline, and a coloured bar for each passage."""
+    told = said(digest, _PASSAGES)
+    brief = bool(digest.about) and not digest.reply
+    budget = min(_BODY_BUDGET // len(told.passages), SECTION_LIMIT)
+    headline = _title(told.passages[0]) if told.alone else f"*{fitted(told.headline, _TITLE_LIMIT, _escape)}*"
+    attachments = [_attachment(passage, budget, titled=not told.alone, brief=brief) for passage in told.passages]
+    below = _below(told)
+    if told.alone:
+        attachments[0]["blocks"] += below
+    elif below:
+        attachments.append({"blocks": below})
     return {
-        "text": _fit(_fallback(stories), TEXT_LIMIT),
-        "blocks": [_section(_title(told[0]) if alone else f"*{len(stories)} rollouts: {_count(stories)}*")],
+        "text": fitted(told.notice, TEXT_LIMIT, _escape),
+        "blocks": [_section(headline)],
         "attachments": attachments,
-        "unfurl_links": False,
-        "unfurl_media": False,
     }
 
 
-def _fallback(stories: Sequence[Story]) -> str:
-    """What a notification shows: the headline, and of a single story the most important line."""
-    if len(stories) > 1:
-        first = f"; first: {render.title(stories[0])}"
-        return f"{len(stories)} rollouts: {_count(stories)}{first}"
-    details = render.lines(stories[0])
-    title = f"{_MARKS[stories[0].outcome.state]} {render.title(stories[0])}"
-    return f"{title}. {details[0]}" if details else title
+def _as_bot(channel: Channel, digest: Digest, service: str) -> Request:
+    headers = {"Authorization": Secret(f"Bearer {channel.token.reveal()}")}
+    place, _, ts = digest.handle.partition(":")
+    if digest.handle and not (place and ts):
+        raise DeliveryError(f"{service}: the message to edit is not known by channel and time.", gone=True)
+    if digest.handle and not digest.reply:
+        # Unlike a new message's, an edit's text is searched for links and names unless told otherwise.
+        body = {"channel": place, "ts": ts, **message(digest), "parse": "none"}
+        url = Secret(urljoin(channel.address.reveal(), "chat.update"))
+        return json_request(url, body, service=service, headers=headers, hints=_BOT_HINTS, repeatable=True)
+    if not (place or channel.channel):
+        raise DeliveryError(
+            f"{service}: a bot must be told the channel to post to.", "Write its name or id to spec.channel."
+        )
+    thread = {"thread_ts": ts} if ts else {}
+    body = {"channel": place or channel.channel, **thread, **_named(channel), **_new(digest)}
+    return json_request(channel.address, body, service=service, headers=headers, hints=_BOT_HINTS)
 
 
-def _count(stories: Sequence[Story]) -> str:
-    """``1 failed, 2 live``: worst first."""
-    numbers = Counter(story.outcome.state for story in stories)
-    return ", ".join(f"{numbers[state]} {_STANDS[state]}" for state in _ORDER if numbers[state])
+def _new(digest: Digest) -> dict[str, Any]:
+    return {**message(digest), "unfurl_links": False, "unfurl_media": False}
 
 
-def _attachment(story: Story, budget: int, *, titled: bool) -> dict[str, Any]:
-    details = _details(render.lines(story), min(budget, SECTION_LIMIT))
-    blocks = [_section(_title(story))] if titled else []
+def _named(channel: Channel) -> dict[str, str]:
+    return {"username": channel.username} if channel.username else {}
+
+
+def _refused(response: Response, word: str) -> DeliveryError:
+    known = re.fullmatch("[a-z_]{1,80}", word) is not None
+    what = word if known else response.excerpt
+    default = "" if known else "Check the address: https://hooks.slack.com/services/T…/B…/… is a webhook's."
+    return DeliveryError(
+        f"{response.origin} answered {status_text(response.status)} without taking the message"
+        f"{f': {what}' if what else ', but nothing else'}",
+        _BOT_HINTS.get(word, default),
+        passing=word in _PASSING,
+        uncertain=word in _UNCERTAIN,
+        gone=word in _GONE,
+    )
+
+
+def _attachment(passage: Passage, budget: int, *, titled: bool, brief: bool) -> dict[str, Any]:
+    lines = passage.lines
+    if brief and len(lines) > _BRIEF:
+        lines = (*lines[:_BRIEF], f"… and {len(lines) - _BRIEF} more")
+    details = "\n".join(within(lines, budget, _escape))
+    blocks = [_section(_title(passage))] if titled else []
     blocks += [_section(details)] if details else []
-    blocks.append(_small(_where(story)))
-    return {
-        "color": _COLOURS[story.outcome.state],
-        "fallback": _fit(render.title(story), _TITLE_LIMIT),
-        "blocks": blocks,
-    }
+    blocks.append(_small(_where(passage)))
+    return {"color": passage.colour, "fallback": fitted(passage.title, _TITLE_LIMIT, _escape), "blocks": blocks}
 
 
-def _title(story: Story) -> str:
-    return f"{_MARKS[story.outcome.state]} *{_fit(render.title(story), _TITLE_LIMIT)}*"
+def _title(passage: Passage) -> str:
+    return f"{passage.mark} *{fitted(passage.title, _TITLE_LIMIT, _escape)}*"
 
 
-def _where(story: Story) -> str:
+def _where(passage: Passage) -> str:
     """The cluster, and the commit with a link to it."""
-    outcome = story.outcome
-    cluster = _fit(outcome.cluster, _TITLE_LIMIT) or "–"
-    url = render.commit_url(outcome.repository, outcome.commit) if outcome.commit else ""
-    if not url:
+    cluster = fitted(passage.cluster, _TITLE_LIMIT, _escape)
+    if not passage.place:
         return cluster
+    name = fitted(passage.place, _TITLE_LIMIT, _escape)
     # A vertical bar or an angle bracket would end the link early.
-    address = quote(url, safe=":/?=@[]%~")
-    name = _fit(f"{outcome.repository.path}@{outcome.commit[:8]}", _TITLE_LIMIT)
-    return f"{cluster} · <{address}|{name}>" if len(address) <= SECTION_LIMIT // 2 else f"{cluster} · {name}"
+    address = quote(passage.link, safe=":/?=@[]%~", errors="replace")
+    return f"{cluster} · <{address}|{name}>" if 0 < len(address) <= SECTION_LIMIT // 2 else f"{cluster} · {name}"
 
 
-def _details(lines: Sequence[str], limit: int) -> str:
-    """As many whole lines as fit, and how many do not; a single line that is too long is cut."""
-    kept: list[str] = []
-    room = limit - len("\n… and 10000 more")
-    for line in lines:
-        text = _fit(line, limit // 2)
-        if len(text) + 1 > room:
-            return "\n".join([*kept, f"… and {len(lines) - len(kept)} more"])
-        kept.append(text)
-        room -= len(text) + 1
-    return "\n".join(kept)
+def _below(told: Message) -> list[dict[str, Any]]:
+    """What had no room, what the Alert adds, and notes: at most one block each."""
+    blocks = [_small(_escape(told.more))] if told.more else []
+    if told.facts:
+        shown = told.facts if len(told.facts) <= _FIELDS else told.facts[: _FIELDS - 1]
+        fields = [_mrkdwn(_fact(name, value)) for name, value in shown]
+        if len(shown) < len(told.facts):
+            fields.append(_mrkdwn(f"… and {len(told.facts) - len(shown)} more"))
+        blocks.append({"type": "section", "fields": fields})
+    notes = "\n".join(within(told.notes, TEXT_LIMIT, _escape))
+    return [*blocks, _small(notes)] if notes else blocks
+
+
+def _fact(name: str, value: str) -> str:
+    return f"*{fitted(name, _FIELD_LIMIT // 4, _escape) or '–'}*\n{fitted(value, _FIELD_LIMIT, _escape) or '–'}"
 
 
 def _section(text: str) -> dict[str, Any]:
@@ -164,13 +261,6 @@ def _escape(text: str) -> str:
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    text = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # Half of a surrogate pair is no Unicode, and no JSON either.
+    text = clean(text).encode(errors="replace").decode().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _CALLS.sub("@\u200b", text)
-
-
-def _fit(text: str, limit: int) -> str:
-    """``text`` escaped, and cut so that it still has at most ``limit`` characters then."""
-    kept = render.cut(text, limit)
-    while len(escaped := _escape(kept)) > limit:
-        kept = render.cut(kept, len(kept) * limit // len(escaped) - 1)
-    return escaped
