@@ -177,3 +177,19 @@ def test_a_variable_with_the_namespace_in_its_name_is_for_that_one_alone() -> No
     assert find(source, ref=("x", "b")) == {"token": "own"}
     assert find(source, ref=("y", "b")) == {"token": "shared"}
     assert list(source.shared()) == []
+
+
+def test_the_only_secret_of_a_name_will_do_whatever_its_namespace() -> None:
+    source = SecretSource(manifests={("gitops", "github"): {"token": Secret("t")}})
+    assert find(source, ref=("flux-system", "github")) == {"token": "t"}
+    assert list(source.elsewhere()) == [
+        "The Secret github is taken from the namespace gitops; Flux looks for it in flux-system."
+    ]
+
+
+def test_of_two_secrets_of_a_name_none_is_guessed() -> None:
+    written = {("a", "github"): {"token": Secret("a")}, ("b", "github"): {"token": Secret("b")}}
+    source = SecretSource(manifests=written)
+    assert find(source, ref=("c", "github")) == {}
+    assert find(source, ref=("b", "github")) == {"token": "b"}
+    assert list(source.elsewhere()) == []

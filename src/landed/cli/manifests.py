@@ -25,6 +25,7 @@ from landed.providers.outlet import ChannelOutlet, GitOutlet, Outlet, Turns
 
 if TYPE_CHECKING:
     from landed.kube.client import Client
+    from landed.plan import Expression
     from landed.providers.outlet import Doors
 
 _KUSTOMIZATION = "Kustomization"
@@ -221,7 +222,7 @@ def outlets(what: Described, doors: Doors, turns: Turns, *, several: bool) -> It
             yield outlet
 
 
-def _expression(target: Target, *, several: bool):  # type: ignore[no-untyped-def]
+def _expression(target: Target, *, several: bool) -> Expression | None:
     if not target.expression or target.provider is None:
         return None
     from landed.cel import compiled

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec import structs
+
 from landed import render
 from landed.model import RESULTS, Destination, Digest, Dispatch, Event, Mark, Observation, Outcome, State, Update
 from landed.plan.news import News, View, fingerprint, is_news, line_of
@@ -45,15 +47,10 @@ def dressed(digest: Digest, to: Destination) -> Digest:
     """``digest`` with what its Alert says in general."""
     if not to.alerts:
         return digest
-    return Digest(
-        digest.stories,
-        digest.about,
-        digest.handle,
-        digest.reply,
-        to.alerts[0].summary,
-        to.alerts[0].metadata,
-        digest.unread,
-    )
+    metadata = dict(to.alerts[0].metadata)
+    summary = to.alerts[0].summary or metadata.get("summary", "")
+    facts = tuple((name, value) for name, value in metadata.items() if name != "summary")
+    return structs.replace(digest, summary=summary, facts=facts)
 
 
 def _is_told(said: Telling, to: Destination) -> bool:

@@ -72,6 +72,7 @@ class SecretSource:
         self._fetch = fetch
         self._fetched: dict[tuple[str, str], Found] = {}
         self._read: dict[tuple[str, str], dict[str, Secret]] = {}
+        self._elsewhere: dict[tuple[str, str], tuple[str, str]] = {}
         self._answered: dict[str, set[tuple[str, str]]] = {}
         if directory:
             from pathlib import Path  # imported late: few runs have one
@@ -105,7 +106,7 @@ class SecretSource:
     def _near(self, namespace: str, name: str, keys: tuple[str, ...]) -> tuple[dict[str, Secret], tuple[str, ...]]:
         values: dict[str, Secret] = {}
         troubles: list[str] = []
-        written = self._manifests.get((namespace, name), {})
+        written = self._written(namespace, name)
         for key in keys:
             value = self.environ.get(variable(f"{namespace}_{name}", key), "")
             shared = "" if value.strip() else self.environ.get(variable(name, key), "")
@@ -121,6 +122,21 @@ class SecretSource:
             if found.reveal().strip():
                 values[key] = found
         return values, tuple(troubles)
+
+    def _written(self, namespace: str, name: str) -> Mapping[str, Secret]:
+        """The Secret among the manifests. The only one of that name will do, whatever its namespace: they are all the
+        user's own, and Flux's own guide has one in another namespace than its Provider.
+        """
+        alike = [where for where in self._manifests if where[1] == name]
+        if (namespace, name) in self._manifests or len(alike) != 1:
+            return self._manifests.get((namespace, name), {})
+        self._elsewhere[namespace, name] = alike[0]
+        return self._manifests[alike[0]]
+
+    def elsewhere(self) -> Iterator[str]:
+        """The Secrets that were taken from another namespace than Flux would look in."""
+        for (namespace, name), (other, _) in self._elsewhere.items():
+            yield f"The Secret {name} is taken from the namespace {other}; Flux looks for it in {namespace}."
 
     def _file(self, namespace: str, name: str, key: str) -> tuple[str, str]:
         """The content of the key's file, and what was wrong with it."""

@@ -85,7 +85,7 @@ def targets(
             made += _made(case, listeners, options)
             problems += case.problems
             notes += case.notes
-    return tuple(made), tuple(problems), (*notes, *secret.shared())
+    return tuple(made), tuple(problems), (*notes, *secret.shared(), *secret.elsewhere())
 
 
 def _listeners(provider: Provider, all_: Sequence[Listener]) -> tuple[Listener, ...]:
