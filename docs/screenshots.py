@@ -17,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from msgspec import Struct
+
 from landed.sandbox.clock import Clock
 from landed.sandbox.flux import Flux
 from landed.sandbox.look import Look
@@ -28,11 +30,25 @@ from landed.sandbox.world import Sandbox
 
 DOCS = Path(__file__).parent
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
-SIZE = "1280,1470"
-#: The scene that shows most: a commit that is live, one that failed, and the one that repaired it.
-SCENE = "Repaired"
-#: Which picture shows which colours, and what tells Chromium so.
-PICTURES = {"demo.png": (), "demo-dark.png": ("--blink-settings=preferredColorScheme=0",)}
+DARK = "--blink-settings=preferredColorScheme=0"
+
+
+class Picture(Struct, frozen=True):
+    """What is looked at when, and how large."""
+
+    name: str
+    scene: str
+    path: str = "/"
+    size: str = "1280,1640"
+    flags: tuple[str, ...] = ()
+
+
+#: The scenes that show most: a commit that is live, one that failed, and the one that repaired it; and threads.
+PICTURES = (
+    Picture("demo.png", "Repaired"),
+    Picture("demo-dark.png", "Repaired", flags=(DARK,)),
+    Picture("inbox.png", "It stands", "/inbox", "1480,940"),
+)
 
 
 def main() -> None:
@@ -47,14 +63,16 @@ def main() -> None:
         set_up(stage)
 
         def say(_moment: str, scene: Scene, seen: Look | None) -> None:
-            if seen is not None and scene.title == SCENE:
-                for name, flags in PICTURES.items():
-                    _shoot(browser, sandbox.url, DOCS / name, flags)
+            for picture in PICTURES if seen is not None else ():
+                if picture.scene == scene.title:
+                    _shoot(browser, sandbox.url, picture)
 
         tell(stage, progress, Path(folder), say, lambda _: None)
 
 
-def _shoot(browser: str, url: str, picture: Path, flags: tuple[str, ...]) -> None:
+def _shoot(browser: str, url: str, picture: Picture) -> None:
+    file = DOCS / picture.name
+    file.unlink(missing_ok=True)  # an old one must not be taken for a new one
     with tempfile.TemporaryDirectory() as profile:
         command = [
             browser,
@@ -64,11 +82,11 @@ def _shoot(browser: str, url: str, picture: Path, flags: tuple[str, ...]) -> Non
             "--hide-scrollbars",
             "--disable-background-networking",
             f"--user-data-dir={profile}",
-            f"--window-size={SIZE}",
+            f"--window-size={picture.size}",
             "--timeout=2500",
-            f"--screenshot={picture}",
-            *flags,
-            url,
+            f"--screenshot={file}",
+            *picture.flags,
+            url + picture.path,
         ]
         # A session of its own, so that the browser's many processes can be ended together if they hang.
         with subprocess.Popen(
@@ -80,8 +98,8 @@ def _shoot(browser: str, url: str, picture: Path, flags: tuple[str, ...]) -> Non
                 os.killpg(running.pid, signal.SIGKILL)
                 sys.exit("The browser did not finish.")
     if pngquant := shutil.which("pngquant"):
-        subprocess.run([pngquant, "--force", "--output", picture, "--quality=80-98", picture], check=False)
-    sys.stdout.write(f"{picture.name}: {picture.stat().st_size // 1000} kB\n")
+        subprocess.run([pngquant, "--force", "--output", file, "--quality=80-98", file], check=False)
+    sys.stdout.write(f"{picture.name}: {file.stat().st_size // 1000} kB\n")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,9 @@ def test_the_whole_story_is_told(tmp_path: Path) -> None:
         assert f"{number:>2}/{len(STORY)}  {beat.title}" in out
     sent = re.findall(r"→ sent (.*?)\. ", out)
     assert [said == "nothing" for said in sent] == [beat.quiet for beat in STORY]
+    assert ["message" not in said and "edit" not in said for said in sent] == [
+        beat.quiet or beat.hushed or beat is STORY[0] for beat in STORY
+    ]
     assert "Everything has landed." in out
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 

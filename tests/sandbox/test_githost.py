@@ -121,5 +121,8 @@ def test_nobody_comes_in_without_the_token(git: Callable[..., Answer], token: st
 def test_repositories_and_commits_are_shown(git: Callable[..., Answer]) -> None:
     assert git("GET", "/repos/acme/fleet").json["permissions"]["push"] is True
     assert git("GET", f"/repos/acme/fleet/commits/{SHA}").json["commit"]["message"] == "Add search"
+    commit = git("GET", f"/repos/acme/fleet/git/commits/{SHA}").json
+    assert (commit["sha"], commit["message"], commit["author"]["name"]) == (SHA, "Add search", "Ada")
+    assert git("GET", f"/repos/acme/fleet/git/commits/{SHA[::-1]}").status == 422
     assert git("GET", "/repos/acme/nope").status == 404
     assert git("GET", "/rate_limit").status == 404

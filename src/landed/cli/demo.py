@@ -86,6 +86,7 @@ def _sandbox(port: int, clock: Clock) -> Sandbox:
 def _introduce(sandbox: Sandbox) -> None:
     click.secho("A cluster with Flux, a Git host and a chat inbox, on this machine only.\n", bold=True)
     click.echo(f"  page     {sandbox.url}/")
+    click.echo(f"  chat     {sandbox.url}/inbox")
     click.echo(f"  cluster  kubectl -s {sandbox.api_url} get ks,hr -A\n")
 
 

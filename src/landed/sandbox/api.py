@@ -118,7 +118,7 @@ class KubernetesApi:
         form = _form(request)
         watch = Watch(
             kind,
-            selection(address.namespace, query),
+            selection(kind, address.namespace, query),
             None if initial else version_in(query),
             float(whole(query, "timeoutSeconds")) or LASTS,
             query.get("allowWatchBookmarks") in ("true", "1"),

@@ -15,6 +15,11 @@ class Clock:
         """RFC 3339, UTC, whole seconds."""
         return self._now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
+    @property
+    def behind(self) -> float:
+        """By how many seconds it is behind the time of day."""
+        return (datetime.now(UTC) - self._now).total_seconds()
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self._now += timedelta(seconds=seconds)

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec import structs
+
 from landed.sandbox import objects, statuses
 from landed.sandbox.api import ensure_namespace
 from landed.sandbox.clock import Clock
@@ -134,6 +136,30 @@ class Flux:
         of = f"{NAMESPACE}/{dependency}"
         run = self._run(name)
         self.change("Kustomization", name, lambda s, r: statuses.dependency_not_ready(s, r, of, why), run)
+        self._pause(0.04)
+
+    def applied(self, name: str, *changes: str) -> None:
+        """Say in an Event of the cluster what a run has changed: ``Deployment/shop/checkout configured``."""
+        of, run, number = _KINDS["Event"], self._run(name), len(self._store.snapshot(_KINDS["Event"])[0])
+        about = {"apiVersion": _KINDS["Kustomization"].api_version, "kind": "Kustomization", "name": name}
+        head = {
+            "name": f"{name}.{number:016x}",
+            "namespace": NAMESPACE,
+            "annotations": {"kustomize.toolkit.fluxcd.io/revision": run.revision},
+        }
+        event = {
+            "apiVersion": of.api_version, "kind": "Event", "metadata": head, "reason": "Progressing", "type": "Normal",
+            "message": "\n".join(changes), "involvedObject": about | {"namespace": NAMESPACE},
+            "firstTimestamp": run.at, "lastTimestamp": run.at, "count": 1,
+            "source": {"component": "kustomize-controller"}, "reportingComponent": "kustomize-controller",
+        }  # fmt: skip
+        obj = objects.created(of, event)
+        self._store.write(of, (NAMESPACE, obj["metadata"]["name"]), lambda before: before or obj)
+
+    def cancel(self, name: str, source: str = "GitRepository/flux-system/fleet") -> None:
+        """The run's health check is given up, because its source has a newer revision."""
+        run = structs.replace(self._run(name), revision=self.status("Kustomization", name)["lastAttemptedRevision"])
+        self.change("Kustomization", name, lambda s, r: statuses.health_canceled(s, r, source), run)
         self._pause(0.04)
 
     # helm-controller

@@ -179,6 +179,14 @@ class GitHost:
         url = f"{self.url}{API}/repos/{repository}/commits/{sha}"
         return json_response({"sha": sha, "url": url, "html_url": page, "commit": inner, "author": None, "parents": []})
 
+    def show_git_commit(self, _request: Request, repository: str, sha: str) -> Response:
+        """``GET /repos/{owner}/{repo}/git/commits/{sha}``."""
+        commit = self._commit(repository, sha)
+        author = {"name": commit.author, "email": "nobody@example.com", "date": commit.date}
+        page, url = f"{self.url}/{repository}/commit/{sha}", f"{self.url}{API}/repos/{repository}/git/commits/{sha}"
+        shown = {"sha": sha, "url": url, "html_url": page, "message": commit.title, "author": author}
+        return json_response(shown | {"committer": author, "parents": []})
+
     def show_repository(self, _request: Request, repository: str) -> Response:
         """``GET /repos/{owner}/{repo}``."""
         self._known(repository)
@@ -239,6 +247,7 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Response]], ...] = (
     ("GET", re.compile(f"{_REPOSITORY}/statuses/{_SHA}"), GitHost.list_statuses),
     ("GET", re.compile(f"{_REPOSITORY}/commits/{_SHA}/status"), GitHost.combined),
     ("GET", re.compile(f"{_REPOSITORY}/commits/{_SHA}"), GitHost.show_commit),
+    ("GET", re.compile(f"{_REPOSITORY}/git/commits/{_SHA}"), GitHost.show_git_commit),
     ("GET", re.compile(_REPOSITORY), GitHost.show_repository),
     ("GET", re.compile("/rate_limit"), GitHost.rate_limit),
 )

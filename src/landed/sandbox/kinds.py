@@ -36,6 +36,8 @@ class Kind(Struct, frozen=True):
     spec_defaults: Mapping[str, object] = {}
     status_default: Mapping[str, object] = {}
     categories: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    """What it may be selected by, beside its name and namespace."""
 
     @property
     def api_version(self) -> str:
@@ -109,7 +111,10 @@ FLUX_KINDS = (
 CORE_KINDS = (
     Kind("", "v1", "Namespace", "namespaces", ("ns",), namespaced=False, columns=(_PHASE, _AGE)),
     Kind("", "v1", "ConfigMap", "configmaps", ("cm",), has_status=False, columns=(_DATA, _AGE)),
-    Kind("", "v1", "Event", "events", ("ev",), has_status=False, columns=(_REASON, _MESSAGE, _AGE)),
-)
+    Kind(
+        "", "v1", "Event", "events", ("ev",), has_status=False, columns=(_REASON, _MESSAGE, _AGE),
+        fields=("reason", "type", "involvedObject.kind", "involvedObject.namespace", "involvedObject.name"),
+    ),
+)  # fmt: skip
 
 KINDS = CORE_KINDS + FLUX_KINDS

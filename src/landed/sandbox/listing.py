@@ -33,10 +33,10 @@ class Token(Struct, frozen=True):
     v: str = "meta.k8s.io/v1"
 
 
-def selection(namespace: str, query: Mapping[str, str]) -> Callable[[Object], bool]:
+def selection(kind: Kind, namespace: str, query: Mapping[str, str]) -> Callable[[Object], bool]:
     """Which objects of a kind are meant. Raises Problem 400."""
     labels = label_selector(query.get("labelSelector", ""))
-    fields = field_selector(query.get("fieldSelector", ""))
+    fields = field_selector(query.get("fieldSelector", ""), kind.fields)
 
     def matches(obj: Object) -> bool:
         here = not namespace or obj["metadata"].get("namespace") == namespace
@@ -49,7 +49,7 @@ def page(store: Store, kind: Kind, namespace: str, query: Mapping[str, str]) -> 
     """The objects of one page and the list's metadata. Raises Problem 400, 410 or 504."""
     token = _decode(query.get("continue", ""))
     snapshot, version = _moment(store, kind, query, token)
-    matches = selection(namespace, query)
+    matches = selection(kind, namespace, query)
     begin = token.key if token else ("", "")
     rest = sorted((key, obj) for key, obj in snapshot.items() if key > begin and matches(obj))
     limit = whole(query, "limit") or len(rest)

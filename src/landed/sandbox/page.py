@@ -1,19 +1,23 @@
-"""The page: commits with their statuses, the chat, and the cluster, as people would see them, while it happens."""
+"""The page: commits with their statuses, the chat, and the cluster, as people would see them, while it happens.
+
+``/inbox`` shows the chat alone, all services side by side.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from landed.sandbox import discordview, manifests, slackview, teamsview
 from landed.sandbox.githost import Commit, Status
-from landed.sandbox.inbox import Message
+from landed.sandbox.kept import Message
 from landed.sandbox.kinds import KINDS, Object, condition
 from landed.sandbox.progress import Progress
-from landed.sandbox.slackview import Card, cards
+from landed.sandbox.slackview import Card
 from landed.sandbox.web import Request, Response
 from landed.sandbox.world import Sandbox
 
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 _TICK = 0.15
 _SHOWN_KINDS = ("Kustomization", "HelmRelease", "GitRepository", "OCIRepository")
 _HTML = "text/html; charset=utf-8"
+#: Path → what changes on it, and where that is by itself.
+_PAGES = {"/": ("main.html.j2", "/main"), "/inbox": ("inbox.html.j2", "/inbox/main")}
+_MAINS = {path: template for template, path in _PAGES.values()}
 
 
 class Entry(Struct, frozen=True):
@@ -38,11 +45,39 @@ class Entry(Struct, frozen=True):
 
 
 class Post(Struct, frozen=True):
-    """A message in the channel."""
+    """A message in a channel, as it stands."""
 
-    number: int
+    key: str
     at: str
     cards: tuple[Card, ...]
+    edits: int
+    replies: tuple[Post, ...] = ()
+    """What answers it, oldest first."""
+
+
+class Service(Struct, frozen=True):
+    """A chat service, and how it shows a message."""
+
+    key: str
+    name: str
+    where: str
+    how: str
+    cards: Callable[[dict[str, Any]], tuple[Card, ...]]
+
+
+_SERVICES = (
+    Service("slack", "Slack", "#deployments", "a bot: edits, and answers in threads", slackview.cards),
+    Service("discord", "Discord", "#deployments", "a webhook: edits", discordview.cards),
+    Service("msteams", "Teams", "On call", "a Workflow: failures and what ends them", teamsview.cards),
+)
+
+
+class Talk(Struct, frozen=True):
+    """What was said on one service."""
+
+    service: Service
+    posts: tuple[Post, ...]
+    count: int
 
 
 class Row(Struct, frozen=True):
@@ -69,11 +104,13 @@ class Page:
         """The page, its changing part, or the stream that says when it changes."""
         if request.method not in ("GET", "HEAD"):
             return None
-        if request.path == "/":
+        if request.path in _PAGES:
             nonce = secrets.token_urlsafe(16)
-            return Response(200, self._render("page.html.j2", nonce=nonce), _HTML, _headers(nonce))
-        if request.path == "/main":
-            return Response(200, self._render("main.html.j2"), _HTML, {"Cache-Control": "no-store"})
+            changing, source = _PAGES[request.path]
+            page = self._render("page.html.j2", nonce=nonce, changing=changing, source=source)
+            return Response(200, page, _HTML, _headers(nonce))
+        if request.path in _MAINS:
+            return Response(200, self._render(_MAINS[request.path]), _HTML, {"Cache-Control": "no-store"})
         if request.path == "/changes":
             headers = {"Cache-Control": "no-store"}
             return Response(content_type="text/event-stream", headers=headers, stream=self._changes())
@@ -89,7 +126,8 @@ class Page:
 
     def _version(self) -> tuple[int, ...]:
         sandbox = self._sandbox
-        return (sandbox.store.version, sandbox.git.written, len(sandbox.chat.messages), self._progress.version)
+        chat = sandbox.chat
+        return (sandbox.store.version, sandbox.git.written, chat.posted, chat.edits, self._progress.version)
 
     def _changes(self) -> Iterator[bytes]:
         """An event whenever there is something new, and a comment now and then so that nobody hangs up."""
@@ -109,20 +147,17 @@ class Page:
     def _view(self) -> Mapping[str, Any]:
         scenes, current = self._progress.scenes, self._progress.current
         messages = self._sandbox.chat.messages
-        posts = [
-            Post(number, message.at, cards(message.payload))
-            for number, message in enumerate(messages)
-            if message.via == "slack"
-        ]
         return {
             "scenes": scenes,
             "current": current,
             "scene": scenes[current] if 0 <= current < len(scenes) else None,
             "finished": current >= len(scenes),
             "commits": self._commits(),
-            "posts": posts,
+            "talks": [_talk(service, messages) for service in _SERVICES],
             "events": [_event(message) for message in messages if message.via == "generic"][::-1],
             "rows": self._rows(),
+            "folder": manifests.FOLDER,
+            "manifests": manifests.written(self._sandbox),
             "api_url": self._sandbox.api_url,
         }
 
@@ -142,6 +177,17 @@ class Page:
 def _is_repository_page(path: str) -> bool:
     parts = path.strip("/").split("/")
     return len(parts) == 2 or (len(parts) == 4 and parts[2] == "commit")
+
+
+def _talk(service: Service, messages: Sequence[Message]) -> Talk:
+    """Messages in the order in which they were posted, each with what answers it."""
+    said = [(f"{service.key}-{n}", m) for n, m in enumerate(messages) if m.via == service.key]
+
+    def post(key: str, message: Message) -> Post:
+        replies = tuple(post(k, m) for k, m in said if message.id and m.thread == message.id)
+        return Post(key, message.at, service.cards(message.payload), message.edits, replies)
+
+    return Talk(service, tuple(post(key, message) for key, message in said if not message.thread), len(said))
 
 
 def _row(obj: Object) -> Row:

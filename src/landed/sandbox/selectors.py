@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from landed.sandbox.kinds import Object
 from landed.sandbox.problem import bad_request
@@ -16,7 +16,7 @@ Matches = Callable[[Object], bool]
 _SET = re.compile(r"^(?P<name>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^)]*)\)$")
 _EQUAL = re.compile(r"^(?P<name>[^\s!=]+)\s*(?P<operator>!=|==?)\s*(?P<value>[^\s!=]*)$")
 _EXISTS = re.compile(r"^(?P<absent>!?)\s*(?P<name>[^\s!=()]+)$")
-#: The fields that a custom resource may be selected by.
+#: The fields that any object may be selected by.
 _FIELDS = ("metadata.name", "metadata.namespace")
 
 
@@ -49,18 +49,26 @@ def _requirement(text: str) -> Callable[[Mapping[str, str]], bool]:
     raise bad_request(f"unable to parse requirement: {text!r}")
 
 
-def field_selector(text: str) -> Matches:
-    """What ``fieldSelector=text`` lets through. Raises Problem 400, for fields that are not served too."""
+def field_selector(text: str, more: Collection[str] = ()) -> Matches:
+    """What ``fieldSelector=text`` lets through; ``more`` are fields of the kind.
+
+    Raises Problem 400, for fields that are not served too.
+    """
     tests = []
     for part in filter(None, text.split(",")):
         found = _EQUAL.match(part.strip())
-        if not found or found["name"] not in _FIELDS:
+        if not found or found["name"] not in (*_FIELDS, *more):
             label = found["name"] if found else part
             raise bad_request(f"field label not supported: {label}")
-        tests.append((found["name"].partition(".")[2], found["value"], found["operator"] != "!="))
+        tests.append((found["name"].split("."), found["value"], found["operator"] != "!="))
 
     def matches(obj: Object) -> bool:
-        metadata = obj["metadata"]
-        return all((metadata.get(field, "") == value) == wanted for field, value, wanted in tests)
+        return all((_field(obj, path) == value) == wanted for path, value, wanted in tests)
 
     return matches
+
+
+def _field(obj: object, path: Sequence[str]) -> object:
+    for name in path:
+        obj = obj.get(name, "") if isinstance(obj, dict) else ""
+    return obj

@@ -34,8 +34,8 @@ class Card(Struct, frozen=True):
 
 def cards(payload: dict[str, Any]) -> tuple[Card, ...]:
     """A message: its own blocks (or text), then its attachments."""
-    blocks = _objects(payload.get("blocks"))
-    attachments = [_attachment(attachment) for attachment in _objects(payload.get("attachments"))]
+    blocks = objects(payload.get("blocks"))
+    attachments = [_attachment(attachment) for attachment in objects(payload.get("attachments"))]
     own = _parts(blocks)
     if not own and payload.get("text") and not (attachments and payload.get("blocks")):
         own = (Part("section", (to_html(str(payload["text"])),)),)
@@ -46,7 +46,7 @@ def _attachment(attachment: dict[str, Any]) -> Card:
     colour = str(attachment.get("color") or "")
     found = _HEX.match(colour)
     bar = _COLOURS.get(colour) or (f"#{found[1]}" if found else "#8a8f98")
-    return Card(_parts(_objects(attachment.get("blocks"))) or _legacy(attachment), bar)
+    return Card(_parts(objects(attachment.get("blocks"))) or _legacy(attachment), bar)
 
 
 def _legacy(attachment: dict[str, Any]) -> tuple[Part, ...]:
@@ -59,7 +59,7 @@ def _legacy(attachment: dict[str, Any]) -> tuple[Part, ...]:
         parts.append(Part(kind, (_link(link, plain_to_html(text)) if link else to_html(text),)))
     fields = tuple(
         f"<strong>{plain_to_html(str(field.get('title', '')))}</strong><br>{to_html(str(field.get('value', '')))}"
-        for field in _objects(attachment.get("fields"))
+        for field in objects(attachment.get("fields"))
     )
     if fields:
         parts.append(Part("fields", fields))
@@ -87,14 +87,14 @@ def _header(block: dict[str, Any]) -> tuple[Part, ...]:
 
 def _section(block: dict[str, Any]) -> tuple[Part, ...]:
     text = _text(block.get("text"))
-    fields = tuple(_text(field) for field in _objects(block.get("fields")))
+    fields = tuple(_text(field) for field in objects(block.get("fields")))
     accessory = block.get("accessory")
     actions = _buttons([accessory]) if isinstance(accessory, dict) else ()
     return (Part("section", (text,) if text else ()), Part("fields", fields), Part("actions", actions))
 
 
 def _context(block: dict[str, Any]) -> tuple[Part, ...]:
-    return (Part("context", tuple(_text(e) for e in _objects(block.get("elements")) if e.get("type") != "image")),)
+    return (Part("context", tuple(_text(e) for e in objects(block.get("elements")) if e.get("type") != "image")),)
 
 
 def _divider(_block: dict[str, Any]) -> tuple[Part, ...]:
@@ -102,7 +102,7 @@ def _divider(_block: dict[str, Any]) -> tuple[Part, ...]:
 
 
 def _actions(block: dict[str, Any]) -> tuple[Part, ...]:
-    return (Part("actions", _buttons(_objects(block.get("elements")))),)
+    return (Part("actions", _buttons(objects(block.get("elements")))),)
 
 
 _BLOCKS: dict[str, Callable[[dict[str, Any]], tuple[Part, ...]]] = {
@@ -135,5 +135,6 @@ def _text(value: object) -> str:
     return show(str(value.get("text") or ""))
 
 
-def _objects(value: object) -> list[dict[str, Any]]:
+def objects(value: object) -> list[dict[str, Any]]:
+    """The objects of a list; nothing where it is no list."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

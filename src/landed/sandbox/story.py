@@ -16,10 +16,13 @@ from landed.sandbox.githost import Commit
 from landed.sandbox.world import Sandbox
 
 #: How long the story lasts on its own clock.
-MINUTES = 46
+MINUTES = 75
 FLEET = "acme/fleet"
 API = "acme/api"
 _CHART = ("api", "api")
+#: What does not become healthy.
+_SEARCH = {"Deployment/data/search": "InProgress"}
+_CHECKOUT = {"Deployment/shop/checkout": "InProgress"}
 #: What the Kustomizations of the fleet depend on, in the order in which they roll out.
 _ORDER = (("infra", ""), ("data", "infra"), ("shop", "data"))
 
@@ -40,6 +43,9 @@ class Beat(Struct, frozen=True):
     because: str
     play: Callable[[Stage], None]
     quiet: bool = False
+    """Nothing is sent."""
+    hushed: bool = False
+    """Commit statuses are sent, and the chat is not told."""
 
 
 def set_up(stage: Stage) -> None:
@@ -75,6 +81,7 @@ def _rollout_begins(stage: Stage) -> None:
 
 
 def _rollout_ends(stage: Stage) -> None:
+    stage.flux.applied("infra", "Deployment/ingress-nginx/controller configured")
     stage.flux.succeed("infra", 21)
     for name in ("data", "shop"):
         stage.flux.begin(name)
@@ -83,7 +90,7 @@ def _rollout_ends(stage: Stage) -> None:
 
 def _interval(stage: Stage) -> None:
     stage.clock.advance(600)
-    for name in ("infra", "data"):
+    for name in ("infra", "data", "api"):
         stage.flux.begin(name)
         stage.flux.succeed(name, 2)
     stage.flux.begin("shop", 2)
@@ -97,14 +104,14 @@ def _bad_image(stage: Stage) -> None:
     stage.flux.begin("infra")
     stage.flux.succeed("infra", 3)
     stage.flux.begin("data")
-    stage.flux.fail("data", {"Deployment/data/search": "InProgress"})
+    stage.flux.fail("data", _SEARCH)
     stage.flux.hold("shop", "data")
 
 
 def _retry(stage: Stage) -> None:
     stage.clock.advance(60)
     stage.flux.begin("data")
-    stage.flux.fail("data", {"Deployment/data/search": "InProgress"}, 60.012)
+    stage.flux.fail("data", _SEARCH, 60.012)
     stage.flux.hold("shop", "data")
 
 
@@ -118,9 +125,48 @@ def _fix_begins(stage: Stage) -> None:
 
 
 def _fix_ends(stage: Stage) -> None:
+    stage.flux.applied("data", "Deployment/data/search configured")
     stage.flux.succeed("data", 14)
     stage.flux.begin("shop")
     stage.flux.succeed("shop", 8)
+
+
+def _second_thoughts(stage: Stage) -> None:
+    stage.clock.advance(180)
+    _push(stage, FLEET, "Halve the memory of everything", "Alan Perlis")
+    stage.flux.hold("data", "infra", "revision is not up to date")
+    stage.flux.hold("shop", "data", "revision is not up to date")
+    stage.flux.begin("infra")
+
+
+def _overtaken(stage: Stage) -> None:
+    _push(stage, FLEET, "Halve the memory of checkout only", "Alan Perlis")
+    stage.flux.cancel("infra")
+    stage.flux.begin("infra")
+
+
+def _out_of_memory(stage: Stage) -> None:
+    stage.flux.succeed("infra", 12)
+    stage.flux.begin("data")
+    stage.flux.succeed("data", 9)
+    _look_at_api(stage)
+    _shop_falls(stage)
+
+
+def _shop_falls(stage: Stage) -> None:
+    stage.flux.begin("shop")
+    stage.flux.fail("shop", _CHECKOUT, 60.007)
+
+
+def _shop_stands(stage: Stage) -> None:
+    stage.clock.advance(50)
+    stage.flux.begin("shop")
+    stage.flux.succeed("shop", 26)
+
+
+def _at_rest(stage: Stage) -> None:
+    stage.clock.advance(620)
+    _reconcile(stage)
 
 
 def _artifact(stage: Stage) -> None:
@@ -139,9 +185,18 @@ def _release(stage: Stage) -> None:
 
 def _last_look(stage: Stage) -> None:
     stage.clock.advance(600)
+    _reconcile(stage)
+
+
+def _reconcile(stage: Stage) -> None:
+    """Everything once more, and well."""
     for name, _ in _ORDER:
         stage.flux.begin(name)
         stage.flux.succeed(name, 2)
+    _look_at_api(stage)
+
+
+def _look_at_api(stage: Stage) -> None:
     stage.flux.begin("api", 3)
     stage.flux.succeed("api", 1)
 
@@ -162,7 +217,7 @@ STORY = (
     Beat(
         "It has landed",
         "infra, then data, then shop: applied and healthy.",
-        "Live means applied and healthy everywhere, not pushed. The chat hears about it once.",
+        "Live means applied and healthy everywhere, not pushed. No second message: the first one is edited.",
         _rollout_ends,
     ),
     Beat(
@@ -175,7 +230,7 @@ STORY = (
     Beat(
         "An image that does not exist",
         "Grace's commit reaches data, where a Deployment cannot pull its image. shop, which depends on data, waits.",
-        "One failure with its cause and one that waits, not two alarms. The commit turns red.",
+        "One failure with its cause and who waits for it, not two alarms; in Slack the cause is in the thread.",
         _bad_image,
     ),
     Beat(
@@ -188,13 +243,13 @@ STORY = (
     Beat(
         "The fix sets out",
         "A new commit: infra has it, data is checking, shop still waits for data.",
-        "The broken commit stays red; the new one is pending.",
+        "The broken commit stays red; the new one is pending, and has a message of its own.",
         _fix_begins,
     ),
     Beat(
         "Repaired",
         "data is healthy again, and shop, which waited for it, follows: the fix has reached everything.",
-        "Green, and the chat learns that it is over and for how long it was broken (the story's clock runs fast).",
+        "Green, and the chat learns that it is over and for how long it was broken.",
         _fix_ends,
     ),
     Beat(
@@ -208,6 +263,55 @@ STORY = (
         "Helm finishes the upgrade that the Kustomization asked for.",
         "Now the commit in acme/api is live.",
         _release,
+    ),
+    Beat(
+        "Second thoughts",
+        "Alan pushes to acme/fleet. infra is checking the health of it …",
+        "A commit that is on its way, like the others.",
+        _second_thoughts,
+    ),
+    Beat(
+        "Overtaken",
+        "… when he pushes again. Flux gives up the health check and takes the new commit.",
+        "The first commit never had a result: its message says by what it was superseded, instead of waiting for ever.",
+        _overtaken,
+    ),
+    Beat(
+        "Too little memory",
+        "shop has the commit, and its checkout is killed as soon as it is up.",
+        "A failure again: told at once, in the message of its commit and in the thread.",
+        _out_of_memory,
+    ),
+    Beat(
+        "It stands",
+        "After a restart checkout is healthy.",
+        "The thread that told of the failure tells of its end, and for how long it was broken.",
+        _shop_stands,
+    ),
+    Beat(
+        "It falls",
+        "It is killed again.",
+        "The same commit has failed once more, which is news.",
+        _shop_falls,
+    ),
+    Beat(
+        "It stands, it seems",
+        "And it is up again: the third change within ten minutes.",
+        "From now on it is flapping. That is said once, and what comes of it when it is at rest.",
+        _shop_stands,
+    ),
+    Beat(
+        "To and fro",
+        "Down again.",
+        "Commit statuses keep to the truth. Nobody in chat is called for it again.",
+        _shop_falls,
+        hushed=True,
+    ),
+    Beat(
+        "At rest",
+        "checkout stays down for ten minutes, then gets up again.",
+        "After ten minutes without a change it is no longer flapping: the chat learns what came of it.",
+        _at_rest,
     ),
     Beat(
         "One more interval",

@@ -30,7 +30,7 @@ def tell(stage: Stage, progress: Progress, folder: Path, say: Say, pause: Callab
         say("begin", progress.scenes[number], None)
         beat.play(stage)
         pause(_BEFORE)
-        seen = look(stage.sandbox, folder)
+        seen = look(stage.sandbox, folder, stage.clock.behind)
         progress.told(number, seen.printed, seen.sent)
         say("end", progress.scenes[number], seen)
         _check(beat, seen)
@@ -46,6 +46,8 @@ def _check(beat: Beat, seen: Look) -> None:
         raise LandedError(f"In “{beat.title}”, landed report sent {seen.sent} although nothing was new.", _PLEASE)
     if not beat.quiet and seen.sent == "nothing":
         raise LandedError(f"In “{beat.title}”, landed report sent nothing although there was news.", _PLEASE)
+    if beat.hushed and (seen.messages or seen.edits):
+        raise LandedError(f"In “{beat.title}”, landed report told the chat again: {seen.sent}.", _PLEASE)
 
 
 _PLEASE = "This should not happen: please report it, with what is printed above."

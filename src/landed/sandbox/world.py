@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from landed.sandbox import objects
+from landed.sandbox import discordinbox, objects, slackinbox, teamsinbox
 from landed.sandbox.api import KubernetesApi
 from landed.sandbox.clock import Clock
 from landed.sandbox.githost import API, GitHost
-from landed.sandbox.inbox import GENERIC, SLACK, Inbox
+from landed.sandbox.inbox import GENERIC, Inbox
 from landed.sandbox.kinds import KINDS, Kind
 from landed.sandbox.store import Store
 from landed.sandbox.web import Request, Response, Server, text_response
@@ -79,7 +79,22 @@ class Sandbox:
     @property
     def slack_webhook(self) -> str:
         """Where Slack messages go."""
-        return self.url + SLACK
+        return self.url + slackinbox.WEBHOOK
+
+    @property
+    def slack_api(self) -> str:
+        """Where a Slack bot posts."""
+        return self.url + slackinbox.POST
+
+    @property
+    def discord_webhook(self) -> str:
+        """Where Discord messages go."""
+        return self.url + discordinbox.WEBHOOK
+
+    @property
+    def teams_webhook(self) -> str:
+        """Where the flow of Microsoft Teams is told."""
+        return self.url + teamsinbox.WEBHOOK
 
     @property
     def generic_webhook(self) -> str:

@@ -113,7 +113,7 @@ def delete(store: Store, address: Address, request: Request) -> Object:
 def delete_all(store: Store, address: Address, request: Request) -> Object:
     """DELETE of a collection: the list of what was there."""
     snapshot, version = store.snapshot(address.kind)
-    matches = selection(address.namespace, request.query)
+    matches = selection(address.kind, address.namespace, request.query)
     chosen = [(key, obj) for key, obj in sorted(snapshot.items()) if matches(obj)]
     for (namespace, name), _ in chosen:
         _delete(store, Address(address.kind, namespace, name), {}, request)
