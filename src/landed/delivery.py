@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from landed.errors import DeliveryError, LandedError
-from landed.ledger.interface import Ledger
 from landed.model import Delivery, Update
 from landed.pool import Crew
 from landed.providers.outlet import Outlet
 from landed.told import Intent, Told
+
+if TYPE_CHECKING:
+    from landed.ledger.interface import Ledger
 
 #: Seconds between two writes of the ledger while deliveries come in.
 SAVE_EVERY = 2.0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from landed.errors import ConfigurationError
-from landed.ledger.interface import Ledger
+
+if TYPE_CHECKING:
+    from landed.ledger.interface import Ledger
 
 #: Scheme of ``--ledger`` → module with ``connect(location, …)``. A plain path is ``file``.
 LEDGERS = {

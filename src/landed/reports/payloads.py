@@ -80,7 +80,7 @@ def _event(kind: str, commit: str, event: Event) -> Words:
 
 def _digest(digest: Digest) -> Words:
     told = [story.outcome for story in digest.stories]
-    state = min((str(outcome.state) for outcome in told), key=rank, default="")
+    state = min((str(story.state) for story in digest.stories), key=rank, default="")
     commits = [f"{outcome.repository.path}@{outcome.commit[:8]}" for outcome in told if outcome.commit]
     more = f" and {len(commits) - 1} more" if len(commits) > 1 else ""
     return Words(
