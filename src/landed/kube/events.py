@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import msgspec
 from msgspec import Struct
 
+from landed.decoding import decode
 from landed.errors import ClusterError
 from landed.flux import KINDS, is_source
 from landed.flux.times import seconds
@@ -118,7 +119,7 @@ def _read(
 
 def _decoded(page: bytes | bytearray) -> _List:
     try:
-        return msgspec.json.decode(page, type=_List)
+        return decode(page, _List)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise ValueError("It is not a list of Events.") from None
 

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
+from landed.decoding import decode
 from landed.errors import ClusterError
 from landed.flux import Kind
-from landed.kube import problems
 from landed.kube.client import Client
 from landed.kube.errors import Forbidden, NotInstalled, NotServed
 from landed.kube.read import EVERYWHERE, in_version, path
@@ -25,8 +25,9 @@ _VERSIONS = ("v1beta3", "v1beta2", "v1beta1")
 PROVIDER = Kind("Provider", GROUP, "providers", _VERSIONS)
 ALERT = Kind("Alert", GROUP, "alerts", _VERSIONS)
 
-RULES_FILE = "deploy/rbac-alerts.yaml"
 _ELSEWHERE = "Or give --config the path of the manifests."
+#: Where the values of a Secret may come from that may not be read.
+VALUES_ELSEWHERE = "Or give its values by a variable LANDED_SECRET_…, or as files with --secret-dir."
 
 #: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
 _NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
@@ -65,7 +66,7 @@ def manifests(
                     f"{error.message} Flux's notification-controller is not installed there.", _ELSEWHERE
                 ) from None
             except Forbidden as error:
-                raise Forbidden(error.message, _hint(error)) from None
+                raise Forbidden(error.message, f"{error.hint} {_ELSEWHERE}") from None
             found += objects
             notes += [f"{odd} of the {kind.plural} of {client.endpoint} are no objects; left out."] if odd else []
     return tuple(found), tuple(notes)
@@ -101,7 +102,7 @@ def _listed(client: Client, kind: Kind, version: str, namespace: str) -> tuple[l
 def _decoded(page: bytes | bytearray) -> _List:
     """A page of a list of anything. Raises ValueError if it is none; what it says may hold a webhook's address."""
     try:
-        return msgspec.json.decode(page, type=_List)
+        return decode(page, _List)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise ValueError("It is not a list of Kubernetes objects.") from None
 
@@ -118,9 +119,9 @@ def secret(client: Client, namespace: str, name: str) -> Mapping[str, Secret] | 
     except NotServed:
         return None
     except Forbidden as error:
-        raise _withheld(client, error, namespace, name) from None
+        raise Forbidden(error.message, f"{error.hint} {VALUES_ELSEWHERE}") from None
     try:
-        data = msgspec.json.decode(body, type=_Secret).data or {}
+        data = decode(body, _Secret).data or {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise ClusterError(f"{client.endpoint.subject} answers with something that is no Secret.") from None
     texts = {key: _text(value or "") for key, value in data.items()}
@@ -132,19 +133,3 @@ def _text(value: str) -> str | None:
         return b64decode(value, validate=True).decode()
     except ValueError:
         return None
-
-
-def _withheld(client: Client, error: Forbidden, namespace: str, name: str) -> ClusterError:
-    who = re.search(r'user "([^"]*)"', error.message)
-    user = who[1] if who else ""
-    whom = f'user "{user}"' if user else "us"
-    right = problems.grant("get", f"secrets --resource-name={name}", user, namespace)
-    return Forbidden(
-        f"{client.endpoint.subject} does not let {whom} get the Secret {namespace}/{name} (403).",
-        f"{right.replace(problems.RULES_FILE, RULES_FILE)} Or give its values by a variable "
-        "LANDED_SECRET_…, or as files with --secret-dir.",
-    )
-
-
-def _hint(error: Forbidden) -> str:
-    return f"{error.hint.replace(problems.RULES_FILE, RULES_FILE)} {_ELSEWHERE}".strip()

@@ -17,12 +17,14 @@ from landed.kube.credentials import Identity
 from landed.kube.dial import ProxyError
 from landed.kube.endpoint import Endpoint
 from landed.kube.errors import Forbidden, Gone, NotServed
+from landed.kube.grants import asked, grant
 from landed.kube.wire import CutOff, NotHTTP
 from landed.redact import clean
 
-RULES_FILE = "deploy/rbac.yaml"
-
 CHECK_SERVER = "Check the server in the kubeconfig, and that this machine may reach it (VPN, firewall, proxy)."
+
+#: What is asked for by its name, as a sentence calls it.
+_ONE = {"secrets": "the Secret"}
 
 #: OpenSSL's verification codes, https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
 EXPIRED, NOT_YET_VALID, OTHER_NAME, OTHER_ADDRESS = 10, 9, 62, 64
@@ -83,53 +85,25 @@ def not_kubernetes(endpoint: Endpoint, body: bytes) -> ClusterError:
     )
 
 
-def grant(verbs: str, resources: str, user: str = "", namespace: str = "") -> str:
-    """Commands that give ``user`` the right, ready to paste."""
-    role = "role" if namespace else "clusterrole"
-    where = f" --namespace={namespace}" if namespace else ""
-    less = "" if namespace else " With rights in some namespaces only, name these with --namespace."
-    return (
-        f"To grant it: kubectl create {role} landed --verb={verbs} --resource={resources}{where} && "
-        f"kubectl create {role}binding landed --{role}=landed {_subject(user)}{where}. "
-        f"{RULES_FILE} has all the rules.{less}"
-    )
-
-
-def _subject(user: str) -> str:
-    """How ``kubectl create clusterrolebinding`` names a user; a name that a shell would not take as one is left out."""
-    if not re.fullmatch(r"[\w.:@/+=#,-]+", user):
-        return "--user=USER"
-    parts = user.split(":")
-    if user.startswith("system:serviceaccount:") and len(parts) == 4:
-        return f"--serviceaccount={parts[2]}:{parts[3]}"
-    return f"--user='{user}'"
-
-
 def _forbidden(endpoint: Endpoint, method: str, path: str, said: str, who: Identity) -> ClusterError:
     """One sentence out of the server's (https://kubernetes.io/docs/reference/access-authn-authz/rbac/) and our path."""
     match = re.search(r'User "([^"]*)"', said)
     user = match.group(1) if match else ""
-    resource, namespace = _resource(path)
-    verb = "list" if method == "GET" else "create"
-    where = f"in namespace {namespace}" if namespace else "in all namespaces"
-    name = f'user "{user or endpoint.user}"' if user or endpoint.user else "us"
-    message = f"{endpoint.subject} does not let {name} {verb} {resource} {where} (403)."
+    resource, namespace, name = asked(path)
+    verb = "create" if method != "GET" else "get" if name else "list"
     if user == "system:anonymous":
         return Forbidden(
             f"{endpoint.subject} takes us for system:anonymous, who may not {verb} {resource} (403): "
             f"it did not recognise {_credentials(endpoint, who)}.",
             _renew(who),
         )
-    return Forbidden(message, grant("get,list,watch", resource, user, namespace))
-
-
-def _resource(path: str) -> tuple[str, str]:
-    """``/apis/GROUP/VERSION[/namespaces/NAMESPACE]/PLURAL`` as ``PLURAL.GROUP`` and the namespace."""
-    parts = path.split("?")[0].strip("/").split("/")
-    if parts[0] != "apis" or len(parts) < 4:
-        return f"/{'/'.join(parts)}", ""
-    namespace = parts[4] if parts[3] == "namespaces" and len(parts) > 5 else ""
-    return f"{parts[-1]}.{parts[1]}", namespace
+    whom = f'user "{user or endpoint.user}"' if user or endpoint.user else "us"
+    where = f"in namespace {namespace}" if namespace else "in all namespaces"
+    what = f"{_ONE.get(resource, resource)} {namespace}/{name}" if name else f"{resource} {where}"
+    verbs = "get" if name else "get,list,watch"
+    return Forbidden(
+        f"{endpoint.subject} does not let {whom} {verb} {what} (403).", grant(verbs, resource, user, namespace, name)
+    )
 
 
 def _credentials(endpoint: Endpoint, who: Identity) -> str:
