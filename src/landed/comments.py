@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from landed.decoding import decode
 from landed.model import Comment, Row, State
 from landed.render import cut, first_line
 
@@ -238,6 +239,6 @@ def _data(value: object) -> str:
 
 def _value(data: str, kind: type[T]) -> T | None:
     try:
-        return msgspec.json.decode(b64decode(data, validate=True), type=kind)
+        return decode(b64decode(data, validate=True), kind)
     except (ValueError, msgspec.MsgspecError):  # not base64, not JSON, or not of that shape
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw, Struct
 
+from landed.decoding import decoder
 from landed.flux import wire
 from landed.flux.values import Values
 from landed.model import Cluster, HelmRelease, Kustomization, ObjectRef, Source
@@ -83,7 +84,7 @@ class Reader:
         """
         self._look_for_helm_releases(page)
         try:
-            read = wire.decoder(wire.Page[self._shape(kind)]).decode(page)  # type: ignore[misc]
+            read = decoder(wire.Page[self._shape(kind)]).decode(page)  # type: ignore[misc]
             for item in read.items or ():
                 self._keep(kind, item)
         except wire.ERRORS:  # one of them makes no sense, or none does: one by one, then
@@ -148,7 +149,7 @@ class Reader:
         others = 0
         for number, raw in enumerate(items, 1):
             try:
-                head = wire.decoder(wire.Head).decode(raw)
+                head = decoder(wire.Head).decode(raw)
             except wire.ERRORS as error:
                 self._warn("", f"Object {number} of the list: {wire.problem(error)}")
                 continue
@@ -162,7 +163,7 @@ class Reader:
 
     def _take_one(self, kind: str, raw: bytes, number: int) -> None:
         try:
-            self._keep(kind, wire.decoder(self._shape(kind)).decode(raw))
+            self._keep(kind, decoder(self._shape(kind)).decode(raw))
         except wire.ERRORS as error:
             called = _called(raw)
             if called is None:
@@ -211,8 +212,8 @@ def is_source(kind: str) -> bool:
 def _called(raw: bytes) -> wire.Called | None:
     """What an object that makes no sense is called, if that much of it does."""
     try:
-        head = wire.decoder(wire.Head).decode(raw)
-        called: wire.Called = wire.decoder(wire.Called).decode(head.metadata)
+        head = decoder(wire.Head).decode(raw)
+        called: wire.Called = decoder(wire.Called).decode(head.metadata)
     except wire.ERRORS:
         return None
     fit = re.fullmatch(r"[A-Za-z0-9.:-]{1,253}/[A-Za-z0-9.:-]{1,253}", f"{called.namespace}/{called.name}")

@@ -9,12 +9,12 @@ https://fluxcd.io/flux/components/helm/api/v2/ and https://fluxcd.io/flux/compon
 """
 
 import re
-from functools import lru_cache
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct
-from msgspec.json import Decoder
+
+from landed.decoding import decoder
 
 T = TypeVar("T")
 L = TypeVar("L")
@@ -244,12 +244,6 @@ class Called(Struct, gc=False):
 
     namespace: str
     name: str
-
-
-@lru_cache(maxsize=32)
-def decoder(shape: Any) -> Decoder[Any]:
-    """Give the decoder for a shape, made when it is first wanted."""
-    return Decoder(shape)
 
 
 def decoded(shape: Any, document: bytes | bytearray) -> Any:

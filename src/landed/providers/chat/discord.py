@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
+from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, clean, json_request, status_text
 from landed.messages import Message, Passage, fitted, message, within
@@ -69,7 +70,7 @@ def acknowledged(response: Response) -> str:
     if response.status == 204:
         return ""
     try:
-        given = msgspec.json.decode(response.body, type=_Given).id
+        given = decode(response.body, _Given).id
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         given = ""
     if given.isascii() and given.isdigit():

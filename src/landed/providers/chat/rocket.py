@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct
 
+from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, clean, json_request, status_text
 from landed.messages import Message, Passage, fitted, message, within
@@ -90,7 +91,7 @@ def acknowledged(response: Response) -> str:
     Raises DeliveryError unless the answer says ``success``.
     """
     try:
-        answer = msgspec.json.decode(response.body, type=_Answer)
+        answer = decode(response.body, _Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         answer = _Answer()
     posted = answer.message if isinstance(answer.message, _Posted) else _Posted()

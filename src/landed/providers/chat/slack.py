@@ -14,6 +14,7 @@ from urllib.parse import quote, urljoin
 import msgspec
 from msgspec import Struct
 
+from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, clean, json_request, status_text
 from landed.messages import Message, Passage, fitted, within
@@ -128,7 +129,7 @@ def acknowledged(response: Response) -> str:
     if response.body.strip() == b"ok":
         return ""
     try:
-        answer = msgspec.json.decode(response.body, type=_Answer)
+        answer = decode(response.body, _Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _refused(response, "") from None
     # A new message by its id: an edit knows no channels by name.

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
 from msgspec import Struct
 
+from landed.decoding import decode
 from landed.http import TokenBucket
 from landed.model import GitHost, Repository
 from landed.providers import commits
@@ -40,6 +40,6 @@ def reader(host: GitHost, *, turns: TokenBucket | None, sleep: Callable[[float],
 
 
 def _shown(text: str) -> Shown:
-    shown = msgspec.json.decode(text, type=_Commit)
+    shown = decode(text, _Commit)
     author = shown.author.name if shown.author else None
     return Shown(shown.commitId, shown.comment, author or "", shown.remoteUrl or "")

@@ -5,9 +5,9 @@ https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commits/#api-repo
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import Struct
 
+from landed.decoding import decode
 from landed.providers.commits import Shown
 
 #: What is asked for: an answer is long otherwise.
@@ -42,7 +42,7 @@ class _Commit(Struct):
 
 def shown(text: str) -> Shown:
     """The commit that an answer shows. Raises MsgspecError."""
-    commit = msgspec.json.decode(text, type=_Commit)
+    commit = decode(text, _Commit)
     author = commit.author or _Author()
     known = author.user.display_name if author.user else None
     page = commit.links.html.href if commit.links and commit.links.html else None

@@ -5,9 +5,9 @@ https://developer.atlassian.com/server/bitbucket/rest/v905/api-group-repository/
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import Struct
 
+from landed.decoding import decode
 from landed.providers.commits import Shown
 
 
@@ -25,6 +25,6 @@ class _Commit(Struct):
 
 def shown(text: str) -> Shown:
     """The commit that an answer shows. Raises MsgspecError."""
-    commit = msgspec.json.decode(text, type=_Commit)
+    commit = decode(text, _Commit)
     author = commit.author or _Person()
     return Shown(commit.id, commit.message, author.displayName or author.name or "")

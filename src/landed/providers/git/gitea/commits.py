@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import quote
 
-import msgspec
 from msgspec import Struct
 
+from landed.decoding import decode
 from landed.http import TokenBucket
 from landed.model import GitHost
 from landed.providers import commits
@@ -56,7 +56,7 @@ def reader(host: GitHost, *, turns: TokenBucket | None, sleep: Callable[[float],
 
 
 def _shown(text: str) -> Shown:
-    shown = msgspec.json.decode(text, type=_Commit)
+    shown = decode(text, _Commit)
     known = shown.author.full_name if shown.author else None
     signed = shown.commit.author.name if shown.commit.author else None
     return Shown(shown.sha, shown.commit.message, known or signed or "", shown.html_url or "")

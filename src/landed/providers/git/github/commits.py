@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import quote
 
-import msgspec
 from msgspec import Struct
 
+from landed.decoding import decode
 from landed.http import TokenBucket
 from landed.model import GitHost
 from landed.providers import commits
@@ -49,6 +49,6 @@ def reader(host: GitHost, like: Api, *, turns: TokenBucket | None, sleep: Callab
 
 
 def _shown(text: str) -> Shown:
-    shown = msgspec.json.decode(text, type=_Commit)
+    shown = decode(text, _Commit)
     author = shown.author.name if shown.author else None
     return Shown(shown.sha, shown.message, author or "", shown.html_url or "")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import quote
 
-import msgspec
 from msgspec import Struct
 
+from landed.decoding import decode
 from landed.http import TokenBucket
 from landed.model import GitHost
 from landed.providers import commits
@@ -40,5 +40,5 @@ def reader(host: GitHost, *, turns: TokenBucket | None, sleep: Callable[[float],
 
 
 def _shown(text: str) -> Shown:
-    shown = msgspec.json.decode(text, type=_Commit)
+    shown = decode(text, _Commit)
     return Shown(shown.id, shown.message, shown.author_name or "", shown.web_url or "")
