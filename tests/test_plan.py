@@ -10,8 +10,9 @@ from values import FLEET, MAIN_A, MAIN_B, MAIN_C, NOW, A, B, C, cluster, git, k,
 
 from landed.model import CommitStatus, Condition, Destination, Digest, Event, Held, Look, ObjectRef, State, Update
 from landed.outcomes import judge
-from landed.plan import Plan, Wording, plan, recall, unsure
+from landed.plan import Plan, Wording, plan
 from landed.plan.contexts import shorten
+from landed.plan.readback import recall, unsure
 from landed.told import Intent, Told
 
 GITHUB = Destination("github.com", "statuses", "github.com")

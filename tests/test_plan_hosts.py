@@ -23,7 +23,8 @@ from landed.model import (
     State,
 )
 from landed.outcomes import judge
-from landed.plan import Plan, Wording, observe, plan, recall, unsure
+from landed.plan import Plan, Wording, observe, plan
+from landed.plan.readback import recall, unsure
 from landed.told import Told
 
 GITLAB = Destination("github.com", "statuses", "github.com", superseded=True)

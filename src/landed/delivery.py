@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Protocol
+from threading import Event
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from landed.errors import DeliveryError, LandedError
 from landed.model import Delivery, Update
-from landed.pool import Crew
 from landed.providers.outlet import Outlet
 from landed.told import Intent, Told
 
 if TYPE_CHECKING:
+    from queue import SimpleQueue
+
     from landed.ledger.interface import Ledger
+    from landed.pool import Crew
 
 #: Seconds between two writes of the ledger while deliveries come in.
 SAVE_EVERY = 2.0
@@ -27,6 +29,10 @@ LAST_WAIT = 2.0
 #: What a Git host can be asked for before it is told again. The rest is told once more where an acknowledgement is
 #: lost.
 CAN_BE_READ_BACK = frozenset({"statuses", "deployments", "comments"})
+
+
+#: What became of an update, and the sign that it stands in the ledger.
+_Result: TypeAlias = tuple[Delivery, Event]
 
 
 class Tongue(Protocol):
@@ -57,50 +63,56 @@ def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delive
     """
     if not updates:
         return ()
+    from queue import Empty, SimpleQueue  # imported late: a run without news has nobody to do anything
+
+    from landed.pool import Crew
+
     told.begin(Intent(update.destination, mark.line, mark.commit) for update in updates for mark in update.marks)
     parts.ledger.save(told)
-    results: SimpleQueue[Delivery] = SimpleQueue()
+    results: SimpleQueue[_Result] = SimpleQueue()
+    signs = _Signs()
     crews = [
-        Crew(_sender(parts.outlets[name], results), its, parts.outlets[name].workers, parts.outlets[name].lane)
+        Crew(_sender(parts.outlets[name], results, signs), its, parts.outlets[name].workers, parts.outlets[name].lane)
         for name, its in _by_destination(updates).items()
     ]
     deliveries: list[Delivery] = []
     try:
         _collect(parts, updates, told, results, deliveries)
     except BaseException:
-        _wind_up(crews)
+        _wind_up(crews, signs)
         raise
     finally:
         with suppress(Empty):  # cut short: what has been acknowledged meanwhile still counts
             while len(deliveries) < len(updates):
-                _take(parts, told, results.get_nowait(), deliveries)
+                _take(parts, told, results.get_nowait()[0], deliveries)
         _settle(told, updates, deliveries)
         parts.ledger.save(told)
     place = {id(update): number for number, update in enumerate(updates)}
     return tuple(sorted(deliveries, key=lambda delivery: place[id(delivery.update)]))
 
 
-def _wind_up(crews: Iterable[Crew[Update]]) -> None:
+def _wind_up(crews: Iterable[Crew[Update]], signs: _Signs) -> None:
     """Let what is under way come to its end, for a moment: a message whose acknowledgement is lost is sent twice."""
     for crew in crews:
         crew.stop()
+    signs.close()
     for crew in crews:
         crew.wait(LAST_WAIT)
 
 
 def _collect(
-    parts: Parts, updates: Sequence[Update], told: Told, results: SimpleQueue[Delivery], deliveries: list[Delivery]
+    parts: Parts, updates: Sequence[Update], told: Told, results: SimpleQueue[_Result], deliveries: list[Delivery]
 ) -> None:
     saved = parts.now()
     while len(deliveries) < len(updates):
-        delivery = results.get()
+        delivery, written = results.get()
         _take(parts, told, delivery, deliveries)
         parts.tongue.progress(f"{len(deliveries)} of {len(updates)} updates delivered")
         # What cannot be looked up later must not lose its acknowledgement.
-        lasting = parts.outlets[delivery.update.destination].destination.takes in CAN_BE_READ_BACK
-        if not lasting or parts.now() - saved > SAVE_EVERY:
+        if not _lasting(parts.outlets[delivery.update.destination]) or parts.now() - saved > SAVE_EVERY:
             parts.ledger.save(told)
             saved = parts.now()
+        written.set()
 
 
 def _take(parts: Parts, told: Told, delivery: Delivery, deliveries: list[Delivery]) -> None:
@@ -121,8 +133,42 @@ def _settle(told: Told, updates: Sequence[Update], deliveries: Iterable[Delivery
     )
 
 
-def _sender(outlet: Outlet, results: SimpleQueue[Delivery]) -> Callable[[Update], None]:
-    return lambda update: results.put(_send(outlet, update))
+def _lasting(outlet: Outlet) -> bool:
+    return outlet.destination.takes in CAN_BE_READ_BACK
+
+
+def _sender(outlet: Outlet, results: SimpleQueue[_Result], signs: _Signs) -> Callable[[Update], None]:
+    """What cannot be looked up later is taken down before the next one is sent: a run that is killed repeats one."""
+
+    def send(update: Update) -> None:
+        written = signs.new()
+        results.put((_send(outlet, update), written))
+        if not _lasting(outlet):
+            written.wait()
+
+    return send
+
+
+class _Signs:
+    """The signs that deliveries stand in the ledger. Once they are closed, nobody waits for one any more."""
+
+    def __init__(self) -> None:
+        self._given: list[Event] = []
+        self._closed = False
+
+    def new(self) -> Event:
+        """One that is not given yet."""
+        sign = Event()
+        self._given.append(sign)
+        if self._closed:  # looked at after it is in the list: one of the two sees the other
+            sign.set()
+        return sign
+
+    def close(self) -> None:
+        """Give all of them."""
+        self._closed = True
+        for sign in tuple(self._given):
+            sign.set()
 
 
 def _send(outlet: Outlet, update: Update) -> Delivery:

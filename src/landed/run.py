@@ -36,8 +36,7 @@ from landed.model import (
     Update,
 )
 from landed.outcomes import judge
-from landed.plan import Found, Plan, Wording, observe, plan, recall, unsure
-from landed.pool import at_once
+from landed.plan import Found, Plan, Wording, observe, plan
 from landed.revision import repository
 from landed.told import Told
 
@@ -163,6 +162,8 @@ def look(
     if len(readers) == 1:
         look_at(readers[0])
     else:
+        from landed.pool import at_once  # imported late: most runs look at one cluster
+
         at_once(look_at, readers)
     return tuple(found[reader.cluster] for reader in readers)
 
@@ -217,6 +218,11 @@ def _read_back(line: Line, looks: Sequence[Look], told: Told, due: Plan) -> tupl
     Gives what is due after that, the updates that must wait because their host could not be asked, and whether any
     was asked.
     """
+    if not due.updates:
+        return due, (), False
+    from landed.plan.readback import recall, unsure  # imported late: a run without news asks nobody
+    from landed.pool import at_once
+
     asked = unsure(due.updates, told)
     if not asked:
         return due, (), False
