@@ -1,4 +1,4 @@
-"""What Alerts ask for, what a channel that can edit is told, what goes to and fro, and what changed."""
+"""What goes to and fro, what no commit can be blamed for, and Flux's event objects."""
 
 from __future__ import annotations
 
@@ -6,350 +6,14 @@ from typing import Any
 
 import pytest
 from msgspec import structs
-from values import FLEET, MAIN_A, MAIN_B, MAIN_C, NOW, A, B, C, cluster, git, k, phase, ready
+from runs import FAILED, LIVE, WAITS, WEB, Runs, alert, bot, generic, hook, look, one, source
+from values import MAIN_A, MAIN_B, MAIN_C, NOW, C, cluster, git, k, ready
 
-from landed.model import (
-    Alert,
-    CommitStatus,
-    Destination,
-    Digest,
-    Event,
-    EventSource,
-    Happened,
-    Look,
-    ObjectRef,
-    Observation,
-    Repository,
-    State,
-)
+from landed.model import Destination, HelmRelease, Look, ObjectRef, Observation, Snapshot, State
 from landed.outcomes import judge
-from landed.plan import Plan, Wording, observe, plan
-from landed.plan.changes import changed, packed, stocked, take_stock, unpacked
-from landed.plan.narrow import narrowed
-from landed.told import Told
+from landed.story import lines
 
-WEB = ObjectRef("Kustomization", "apps", "web")
-LIVE: dict[str, Any] = {"applied": MAIN_B, "attempted": MAIN_B}
-FAILED: dict[str, Any] = {"ready": ready("False", "HealthCheckFailed", "timeout waiting"), "attempted": MAIN_B}
-RUNNING: dict[str, Any] = {
-    "ready": ready("Unknown"),
-    "reconciling": phase("Building manifests", MAIN_B),
-    "attempted": MAIN_B,
-}
-WAITS: dict[str, Any] = {"ready": ready("False", "DependencyNotReady", "dependency 'apps/infra' is not ready")}
-
-
-def alert(*sources: EventSource, **settings: Any) -> Alert:
-    return Alert("apps", "ops", "chat", sources=sources or (EventSource("Kustomization", "*", "apps"),), **settings)
-
-
-def source(kind: str = "Kustomization", name: str = "*", namespace: str = "apps", **labels: str) -> EventSource:
-    return EventSource(kind, name, namespace, tuple(sorted(labels.items())))
-
-
-def bot(*alerts: Alert, threads: bool = True) -> Destination:
-    return Destination("Alert apps/ops", "messages", threads=threads, alerts=alerts or (alert(),))
-
-
-def hook(*alerts: Alert) -> Destination:
-    return Destination("Alert apps/ops", "digests", alerts=alerts or (alert(),))
-
-
-def generic(*alerts: Alert) -> Destination:
-    return Destination("Alert apps/ops", "events", alerts=alerts or (alert(),))
-
-
-def github(*alerts: Alert, **settings: Any) -> Destination:
-    return Destination(
-        "Provider apps/gh", "statuses", "github.com", alerts=alerts or (alert(),), whole=False, **settings
-    )
-
-
-def look(*objects: Any, name: str = "prod", revision: str = MAIN_B) -> Look:
-    return judge(cluster(*objects, git(revision), name=name), now=NOW, details=True)
-
-
-def one(**settings: Any) -> Look:
-    return look(k(**settings))
-
-
-class Runs:
-    """Runs with one destination, one after the other; everything is acknowledged."""
-
-    def __init__(self, to: Destination, *, served: bool = True) -> None:
-        self.to = to
-        self.told = Told()
-        self.now = NOW
-        self.posted = 0
-        if served:
-            self.told.serve(to.name)
-
-    def see(self, *looks: Look, seconds: int = 60) -> Plan:
-        self.now += seconds
-        observe(looks, self.told, self.now)
-        seen = changed(looks, self.told)
-        due = plan(seen, self.told, [self.to], wording=Wording(), now=self.now)
-        for name, mark in due.silent:
-            self.told.record(name, mark, self.now)
-        for update in due.updates:
-            handle = ""
-            if isinstance(update.payload, Digest) and update.payload.about:
-                self.posted += not update.payload.handle
-                handle = update.payload.handle or f"m{self.posted}"
-            for mark in update.marks:
-                self.told.record(update.destination, mark, self.now, handle=handle)
-        self.told.serve(self.to.name)
-        take_stock(looks, self.told)
-        return due
-
-    def digests(self, *looks: Look, seconds: int = 60) -> list[Digest]:
-        return [u.payload for u in self.see(*looks, seconds=seconds).updates if isinstance(u.payload, Digest)]
-
-    def states(self, *looks: Look, seconds: int = 60) -> list[State]:
-        return [s.state for digest in self.digests(*looks, seconds=seconds) for s in digest.stories]
-
-    def events(self, *looks: Look) -> list[tuple[str, str]]:
-        return [
-            (u.payload.severity, u.payload.message) for u in self.see(*looks).updates if isinstance(u.payload, Event)
-        ]
-
-    def statuses(self, *looks: Look) -> list[tuple[str, str, State]]:
-        payloads = [u.payload for u in self.see(*looks).updates]
-        return [(p.commit, p.context, p.state) for p in payloads if isinstance(p, CommitStatus)]
-
-
-# ── narrowing ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def names(it: Look) -> list[str]:
-    return [o.about.name for outcome in it.outcomes for o in outcome.observations]
-
-
-def test_without_alerts_nothing_is_left_out() -> None:
-    it = look(k("web", **LIVE), k("api", **LIVE))
-    assert narrowed(it, Destination("slack", "digests")) is it
-
-
-def test_only_what_an_alert_names_is_left() -> None:
-    it = look(k("web", **LIVE), k("api", **LIVE))
-    assert names(narrowed(it, github(alert(source(name="web"))))) == ["web"]
-    assert names(narrowed(it, github(alert(source(namespace="other"))))) == []
-
-
-def test_an_alert_of_another_cluster_asks_for_nothing() -> None:
-    it = one(**LIVE)
-    assert narrowed(it, hook(alert(clusters=("stage",)))).outcomes == ()
-    assert len(narrowed(it, hook(alert(clusters=("stage", "prod")))).outcomes) == 1
-
-
-def test_an_excluded_failure_never_makes_a_commit_live() -> None:
-    it = look(k("web", **FAILED), k("api", **LIVE))
-    (outcome,) = narrowed(it, hook(alert(exclusion=("timeout",)))).outcomes
-
-    assert outcome.missing == (WEB,)
-    assert outcome.state is State.PENDING
-    assert Runs(hook(alert(exclusion=("timeout",)))).states(it) == []
-
-
-def test_what_nobody_asks_about_does_not_keep_a_commit_from_being_live() -> None:
-    it = look(k("web", **FAILED), k("api", **LIVE))
-    assert Runs(hook(alert(source(name="api")))).states(it) == [State.SUCCESS]
-
-
-def test_sources_are_told_to_channels_and_not_to_git_hosts() -> None:
-    both = alert(source("GitRepository", namespace="flux-system"), source())
-    it = one(**LIVE)
-
-    assert names(narrowed(it, hook(both))) == ["fleet", "web"]
-    assert names(narrowed(it, github(both))) == ["web"]
-
-
-def test_a_commit_that_only_its_source_speaks_of_was_fetched() -> None:
-    only = hook(alert(source("GitRepository", namespace="flux-system")))
-    (digest,) = Runs(only).digests(one(**LIVE))
-    assert [o.reason for o in digest.stories[0].outcome.observations] == ["NewArtifact"]
-
-
-def test_an_alert_adds_its_metadata_below_what_the_controller_says() -> None:
-    it = one(metadata={"team": "shop", "cluster": "mine"}, **LIVE)
-    to = generic(alert(metadata=(("cluster", "prod-eu"), ("env", "live")), summary="Ops"))
-    events = [u.payload for u in Runs(to).see(one(**FAILED)).updates if isinstance(u.payload, Event)]
-    assert events[0].metadata["summary"] == "Ops"
-    assert events[0].metadata["cluster"] == "prod-eu"
-    told = narrowed(it, to).outcomes[0].observations[0]
-    assert told.metadata == {"team": "shop", "cluster": "prod-eu", "env": "live", "summary": "Ops"}
-
-
-@pytest.mark.parametrize(
-    ("within", "expected"),
-    [
-        (FLEET, 1),
-        (Repository("github.com", "example"), 1),
-        (Repository("github.com", "Example/Fleet"), 1),
-        (Repository("github.com", "exam"), 0),
-        (Repository("github.com", "example/other"), 0),
-        (Repository("gitlab.com", "example/fleet"), 0),
-        (Repository("github.com", ""), 1),
-    ],
-)
-def test_a_provider_is_for_its_own_repositories(within: Repository, expected: int) -> None:
-    assert len(narrowed(one(**LIVE), github(within=within)).outcomes) == expected
-
-
-def test_what_manifests_tell_a_host_the_options_do_not() -> None:
-    to = Destination("github.com", "statuses", "github.com", beside=(FLEET,))
-    assert narrowed(one(**LIVE), to).outcomes == ()
-
-
-def test_an_object_may_name_its_commit_itself() -> None:
-    it = one(metadata={"commit": C}, **LIVE)
-    assert Runs(github()).statuses(it) == [(C, "flux/prod/apps/web", State.SUCCESS)]
-
-
-def test_a_git_host_is_told_each_object_and_nothing_of_the_whole() -> None:
-    assert Runs(github()).statuses(one(**LIVE)) == [(B, "flux/prod/apps/web", State.SUCCESS)]
-
-
-def test_errors_only_tells_failures_and_what_ends_them() -> None:
-    runs = Runs(github(alert(severity="error")))
-    assert runs.statuses(one(**LIVE)) == []
-    assert [state for *_, state in runs.statuses(one(**FAILED))] == [State.FAILURE]
-    assert [state for *_, state in runs.statuses(one(**LIVE))] == [State.SUCCESS]
-    assert runs.statuses(one(**LIVE)) == []
-
-
-@pytest.mark.parametrize("to", [hook(alert(severity="error")), bot(alert(severity="error"))])
-def test_errors_only_tells_people_of_recoveries_too(to: Destination) -> None:
-    runs = Runs(to)
-    assert runs.states(one(**LIVE)) == []
-    assert runs.states(one(**RUNNING)) == []
-    assert State.FAILURE in runs.states(one(**FAILED))
-    assert set(runs.states(one(**LIVE))) == {State.SUCCESS}
-    assert runs.states(one(**LIVE)) == []
-
-
-def test_errors_only_tells_a_webhook_of_flux_events_nothing_but_errors() -> None:
-    runs = Runs(generic(alert(severity="error")))
-    assert runs.events(one(**LIVE)) == []
-    assert runs.events(one(**FAILED)) == [("error", "timeout waiting")]
-    assert runs.events(one(**LIVE)) == []
-
-
-def test_the_words_of_flux_count_where_a_wait_is_excluded() -> None:
-    for pattern in ("^Dependencies do not meet", "is not ready"):
-        assert Runs(generic(alert(exclusion=(pattern,)))).events(one(**WAITS)) == []
-        assert Runs(hook(alert(exclusion=(pattern,)))).states(one(**WAITS)) == []
-
-
-def test_a_wait_is_told_where_an_alert_asks_for_everything() -> None:
-    runs = Runs(hook())
-    assert runs.states(one(**WAITS)) == [State.PENDING]
-    assert runs.states(one(**WAITS)) == []
-    assert Runs(Destination("slack", "digests")).states(one(**WAITS)) == []
-
-
-# ── messages that are edited ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_one_message_follows_a_commit_from_reconciling_to_live() -> None:
-    runs = Runs(bot())
-    (posted,) = runs.digests(one(**RUNNING))
-    assert (posted.handle, posted.reply, posted.stories[0].state) == ("", False, State.PENDING)
-    assert runs.digests(one(**RUNNING)) == []
-    (edited,) = runs.digests(one(**LIVE))
-    assert (edited.handle, edited.about, edited.stories[0].state) == ("m1", posted.about, State.SUCCESS)
-    assert runs.digests(one(**LIVE)) == []
-
-
-def test_a_failure_is_answered_in_the_thread_and_so_is_its_end() -> None:
-    runs = Runs(bot())
-    runs.see(one(**RUNNING))
-    failed, reply = runs.digests(one(**FAILED))
-    assert (failed.handle, failed.reply) == ("m1", False)
-    assert (reply.handle, reply.reply, reply.about) == ("m1", True, failed.about)
-    assert runs.digests(one(**FAILED)) == []
-    live, recovered = runs.digests(one(**LIVE), seconds=700)
-    assert (live.reply, recovered.reply, recovered.stories[0].broken_for) == (False, True, 760)
-    assert runs.digests(one(**LIVE)) == []
-
-
-def test_without_threads_a_new_message_about_a_failure_says_it_once() -> None:
-    runs = Runs(bot(threads=False))
-    (posted,) = runs.digests(one(**FAILED))
-    assert not posted.reply
-    assert runs.digests(one(**FAILED)) == []
-
-
-def test_without_threads_an_edit_that_nobody_notices_is_answered_beside() -> None:
-    runs = Runs(bot(threads=False))
-    runs.see(one(**RUNNING))
-    assert [digest.reply for digest in runs.digests(one(**FAILED))] == [False, True]
-
-
-def test_a_reply_that_was_lost_is_sent_alone() -> None:
-    runs = Runs(bot())
-    runs.see(one(**FAILED))
-    lines = runs.told.destinations["Alert apps/ops"]
-    del lines[next(line for line in lines if line.endswith(" replies"))]
-    (reply,) = runs.digests(one(**FAILED))
-    assert (reply.reply, reply.handle) == (True, "m1")
-
-
-def test_what_was_live_before_a_channel_was_served_is_nobodys_news() -> None:
-    runs = Runs(bot(), served=False)
-    assert runs.digests(one(**LIVE)) == []
-    assert runs.digests(one(**LIVE)) == []
-    assert Runs(bot(), served=False).states(one(**FAILED)) == [State.FAILURE, State.FAILURE]
-
-
-def test_one_message_for_all_clusters_of_a_run() -> None:
-    runs = Runs(bot())
-    (posted,) = runs.digests(look(k(**RUNNING), name="eu"), look(k(**LIVE), name="us"))
-    assert [story.outcome.cluster for story in posted.stories] == ["eu", "us"]
-    (edited,) = runs.digests(look(k(**LIVE), name="eu"), look(k(**LIVE), name="us"))
-    assert (edited.handle, len(edited.stories)) == ("m1", 2)
-
-
-def test_a_cluster_that_cannot_be_read_changes_nothing_and_is_named() -> None:
-    runs = Runs(bot())
-    runs.see(look(k(**RUNNING), name="eu"), look(k(**LIVE), name="us"))
-    gone = Look("us", error="no answer")
-    assert runs.digests(look(k(**RUNNING), name="eu"), gone) == []
-    (edited,) = runs.digests(look(k(**LIVE), name="eu"), gone)
-    assert edited.unread == ("us",)
-
-
-def test_a_message_that_waits_for_ever_is_ended() -> None:
-    runs = Runs(bot())
-    runs.see(one(**RUNNING))
-    moved = look(k(applied=MAIN_C, attempted=MAIN_C), revision=MAIN_C)
-    digests = runs.digests(moved)
-    left = next(d for d in digests if d.handle == "m1")
-    assert left.stories[0].state is State.SUPERSEDED
-    assert left.stories[0].superseded_by == MAIN_C
-    assert runs.digests(moved) == []
-
-
-def test_a_commit_that_comes_back_gets_a_new_message() -> None:
-    runs = Runs(bot())
-    runs.see(one(**LIVE))
-    runs.see(look(k(applied=MAIN_C, attempted=MAIN_C), revision=MAIN_C))
-    (again,) = runs.digests(one(**LIVE))
-    assert again.handle == ""
-    assert again.stories[0].rolled_back_from == C
-
-
-def test_a_failure_that_goes_on_with_the_next_commit_says_since_when() -> None:
-    runs = Runs(hook())
-    runs.see(one(**FAILED))
-    worse = look(k(ready=ready("False", "BuildFailed", "no"), attempted=MAIN_C), revision=MAIN_C)
-    (digest,) = runs.digests(worse)
-    assert digest.stories[0].failing_since == B
-    (over,) = runs.digests(look(k(applied=MAIN_C, attempted=MAIN_C), revision=MAIN_C), seconds=600)
-    assert over.stories[0].broken_for == 660
-
-
-# ── to and fro ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── to and fro ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("to", [hook(), bot(), bot(threads=False)])
@@ -381,10 +45,10 @@ def test_another_commit_is_no_turn() -> None:
         bad = ready("False", "BuildFailed", "no")
         runs.see(look(k(applied=revision, attempted=revision), revision=revision), seconds=10)
         runs.see(look(k(applied=revision, attempted=revision, ready=bad), revision=revision), seconds=10)
-    assert runs.told.turns == {"prod Kustomization/apps/web": [NOW + 20, NOW + 40, NOW + 60]}
+    assert runs.told.turns == {"prod Kustomization/apps/web": [runs.now]}
 
 
-# ── what has no commit ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── what has no commit ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def silent(state: State, **settings: Any) -> Look:
@@ -407,60 +71,249 @@ def test_a_silent_controller_is_told_once_and_its_return_too() -> None:
     stale = silent(State.STALE, reason="Stale", message="kustomize-controller has not looked for 1h")
     assert runs.states(stale) == [State.STALE]
     assert runs.states(stale) == []
-    assert runs.states(one(**LIVE)) == [State.SUCCESS]
+    assert runs.states(one(**LIVE)) == []  # as it was before
+    looked = one(ready=ready(since=runs.now), **LIVE)
+    assert runs.states(looked) == [State.SUCCESS]
+    assert runs.states(looked) == []
     assert runs.states(stale) == [State.STALE]
 
 
-# ── what changed ────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_new_commit_is_not_flapping_because_of_an_earlier_one() -> None:
+    for to in (hook(), bot()):
+        runs = Runs(to)
+        for settings in (LIVE, FAILED, LIVE, FAILED):
+            runs.see(one(**settings))
+        on_its_way = runs.stories(look(k(**FAILED), revision=MAIN_C))
+        assert [s for s in on_its_way if s.outcome.commit == C and s.flapping] == []
+        live = runs.stories(look(k(applied=MAIN_C, attempted=MAIN_C), revision=MAIN_C))
+        assert {(s.outcome.commit, s.state, s.flapping) for s in live if s.state is not State.SUPERSEDED} == {
+            (C, State.SUCCESS, ())
+        }
 
 
-def test_inventories_are_compared() -> None:
-    runs = Runs(generic())
-    runs.see(one(inventory=("Deployment/apps/web", "Service/apps/old"), **LIVE))
-    newer = look(
-        k(applied=MAIN_C, attempted=MAIN_C, inventory=("ConfigMap/apps/x", "Deployment/apps/web")), revision=MAIN_C
+@pytest.mark.parametrize("to", [hook(), bot()])
+def test_what_fails_beside_something_that_flaps_is_told(to: Destination) -> None:
+    def both(web: dict[str, Any], api: dict[str, Any]) -> Look:
+        return look(k("web", **web), k("api", **api))
+
+    runs = Runs(to)
+    for settings in (LIVE, FAILED, LIVE, FAILED):
+        runs.see(both(settings, LIVE))
+    stories = runs.stories(both(LIVE, FAILED))
+    assert stories
+    assert all(s.flapping == (WEB,) for s in stories)
+    assert any("apps/api: Health check failed" in line for s in stories for line in lines(s))
+    assert runs.stories(both(FAILED, FAILED)) == []
+
+
+def test_a_clock_that_goes_back_does_not_make_it_flap_for_ever() -> None:
+    runs = Runs(hook())
+    for settings in (LIVE, FAILED, LIVE, FAILED):
+        runs.see(one(**settings))
+    assert runs.stories(one(**FAILED), seconds=-86400)[0].flapping == ()
+
+
+def test_what_flaps_between_what_may_not_be_told_is_not_told() -> None:
+    runs = Runs(hook(alert(exclusion=("timeout",))))
+    assert runs.states(one(**LIVE)) == [State.SUCCESS]
+    for settings in (FAILED, LIVE, FAILED, LIVE):
+        assert runs.states(one(**settings)) == []
+
+
+# ── what has no commit, more closely ──────────────────────────────────────────────────────────────────────────────────
+
+
+def aged(seconds: int, **settings: Any) -> Look:
+    """Looked at so many seconds after the controller has."""
+    return judge(
+        cluster(k(patience=600, ready=ready(since=NOW), **(LIVE | settings)), git(MAIN_B, updated=NOW - 10)),
+        now=NOW + seconds,
+        details=True,
     )
-    assert runs.events(newer) == [
-        ("info", "ConfigMap/apps/x created\nService/apps/old deleted"),
-        ("info", "Reconciliation finished"),
-    ]
-    assert runs.events(newer) == []
 
 
-def test_the_first_inventory_is_no_news() -> None:
-    runs = Runs(generic())
-    assert [message for _, message in runs.events(one(inventory=("Deployment/apps/web",), **LIVE))] == [
-        "Reconciliation finished"
-    ]
+@pytest.mark.parametrize("to", [hook(), bot(), generic()])
+def test_a_silence_that_lasts_is_told_once(to: Destination) -> None:
+    runs = Runs(to)
+    runs.see(aged(0))
+    assert len(runs.see(aged(3600), seconds=3600).updates) == 1
+    for n in range(1, 5):
+        assert runs.see(aged(3600 + 60 * n)).updates == ()
 
 
-def test_the_clusters_own_events_know_better() -> None:
-    told = Told(inventories={"prod Kustomization/apps/web": packed(())})
-    said = (
-        Happened("Progressing", "Deployment/apps/web configured\nService/apps/web created", MAIN_B),
-        Happened("Progressing", "Health check passed in 4.01s", MAIN_B),
-        Happened("Progressing", "Secret/apps/other created", MAIN_A),
+@pytest.mark.parametrize("to", [hook(), bot(), generic()])
+def test_a_silence_is_not_over_because_nobody_can_tell(to: Destination) -> None:
+    """The spec is changed, and nobody takes it up."""
+    runs = Runs(to)
+    runs.see(aged(0))
+    runs.see(aged(3600), seconds=3600)
+    assert runs.see(aged(3660, generation=2)).updates == ()
+    assert runs.see(aged(3720, suspended=True)).updates == ()
+    back = judge(
+        cluster(k(patience=600, ready=ready(since=NOW + 3800), **LIVE), git(MAIN_B)), now=NOW + 3810, details=True
     )
-    it = one(inventory=("Deployment/apps/web",), **LIVE)
-    (seen,) = changed([it], told, {("prod", WEB): said})
-    observation = seen.outcomes[0].observations[0]
-    assert observation.changes == ("Deployment/apps/web configured", "Service/apps/web created")
-    assert observation.health == "Health check passed in 4.01s"
+    assert len(runs.see(back, seconds=90).updates) == 1
+    assert runs.see(back).updates == ()
 
 
-def test_an_inventory_is_the_same_when_it_is_unpacked_and_rubbish_is_none() -> None:
-    names_ = tuple(f"ConfigMap/apps/ü-{n}" for n in range(1000))
-    assert unpacked(packed(names_)) == names_
-    assert len(packed(names_)) < 5000
-    assert [unpacked(text) for text in ("", "~", "abc", "c$~0")] == [(), (), (), ()]
+def release(message: str = "Helm upgrade succeeded for release apps/db.v1", status: str = "True", **more: Any) -> Look:
+    reason = "UpgradeSucceeded" if status == "True" else "UpgradeFailed"
+    alone = HelmRelease(
+        ObjectRef("HelmRelease", "apps", "db"),
+        generation=1,
+        observed_generation=1,
+        attempted="6.5.0",
+        ready=ready(status, reason, message),
+    )
+    return judge(cluster(k(**LIVE), git(MAIN_B), alone), now=NOW, details=True)
 
 
-def test_stock_is_taken_of_results_only() -> None:
-    told = Told()
-    take_stock([one(**RUNNING)], told)
-    assert told.inventories == {}
-    it = one(inventory=("Deployment/apps/web",), **LIVE)
-    assert not stocked([it], told)
-    take_stock([it], told)
-    assert stocked([it], told)
-    assert A not in str(told.inventories)
+def test_an_upgrade_of_a_release_that_nobody_applied_is_told_with_the_same_chart_too() -> None:
+    for to in (hook(alert(source("HelmRelease"))), generic(alert(source("HelmRelease")))):
+        runs = Runs(to)
+        assert len(runs.see(release()).updates) == 1
+        assert runs.see(release()).updates == ()
+        assert len(runs.see(release("Helm upgrade succeeded for release apps/db.v2")).updates) == 1
+        assert runs.see(release("Helm upgrade succeeded for release apps/db.v2")).updates == ()
+
+
+@pytest.mark.parametrize("takes", ["digests", "messages", "events"])
+def test_a_release_that_nobody_applied_recovers_without_an_alert_as_well(takes: str) -> None:
+    runs = Runs(Destination("slack", takes))
+    runs.see(release())
+    assert len(runs.see(release("boom", "False")).updates) == 1
+    assert len(runs.see(release()).updates) == 1
+    assert runs.see(release()).updates == ()
+
+
+def test_what_came_and_went_is_no_proof_that_something_works() -> None:
+    """The failure is still there, and an Alert that excludes its new message only does not see it."""
+    trouble = silent(State.FAILURE, reason="ArtifactFailed", message="boom")
+    runs = Runs(hook(alert(exclusion=("timeout",))))
+    runs.see(structs.replace(trouble, outcomes=()))
+    past = tuple(
+        structs.replace(x, observations=tuple(structs.replace(o, past=True) for o in x.observations))
+        for x in trouble.outcomes
+    )
+    excluded = structs.replace(silent(State.FAILURE, reason="ArtifactFailed", message="timeout"), outcomes=past)
+    assert [s for s in runs.stories(excluded) if not s.outcome.commit] == []
+
+
+# ── Flux's event objects ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_ended_unheard_does_not_silence_what_fails_again() -> None:
+    for told in (alert(severity="error"), alert(inclusion=("timeout",))):
+        runs = Runs(generic(told))
+        for _ in range(3):
+            assert runs.events(one(**FAILED)) == [("error", "timeout waiting")]
+            assert runs.events(one(**FAILED)) == []
+            assert runs.events(one(**LIVE)) == []
+
+
+def test_a_source_that_fails_for_a_while_does_not_repeat_what_it_holds() -> None:
+    def fetching(status: str) -> Look:
+        return judge(
+            cluster(k(**LIVE), git(MAIN_B, ready=ready(status, "GitOperationFailed", "no route"))),
+            now=NOW,
+            details=True,
+        )
+
+    runs = Runs(generic(alert(source("GitRepository", namespace="flux-system"))))
+    assert len(runs.events(fetching("True"))) == 1
+    for _ in range(2):
+        assert runs.events(fetching("False")) == [("error", "no route")]
+        assert runs.events(fetching("False")) == []
+        assert runs.events(fetching("True")) == [("info", "Works again")]
+        assert runs.events(fetching("True")) == []
+
+
+def test_revisions_to_and_fro_are_told_each_time() -> None:
+    runs = Runs(generic(alert(source("GitRepository", namespace="flux-system"), source())))
+    for revision in (MAIN_B, MAIN_C, MAIN_B, MAIN_C):
+        here = look(k(applied=revision, attempted=revision), revision=revision)
+        assert [message.split()[0] for _, message in runs.events(here)] == ["stored", "Reconciliation"]
+        assert runs.events(here) == []
+
+
+def test_what_stands_without_a_commit_is_told_at_each_revision() -> None:
+    def holds(revision: str) -> Look:
+        bucket = git(revision, ref=ObjectRef("Bucket", "flux-system", "b"), url="s3.example.com", pointer="")
+        return judge(cluster(k(**LIVE), git(MAIN_B), bucket), now=NOW, details=True)
+
+    for to in (hook, generic):
+        runs = Runs(to(alert(source("Bucket", namespace="flux-system"))))
+        for revision in ("sha256:" + "1" * 64, "sha256:" + "2" * 64, "sha256:" + "1" * 64):
+            assert len(runs.see(holds(revision)).updates) == 1
+            assert runs.see(holds(revision)).updates == ()
+
+
+def test_health_that_failed_and_passed_is_told_again() -> None:
+    well = {"healthy": ready(message="Health check passed in 4s")}
+    runs = Runs(generic(alert(inclusion=("Health check passed", "timeout"))))
+    for _ in range(2):
+        assert runs.events(one(**LIVE, **well)) == [("info", "Health check passed in 4s")]
+        assert runs.events(one(**LIVE, **well)) == []
+        assert runs.events(one(**FAILED)) == [("error", "timeout waiting")]
+        assert runs.events(one(**FAILED)) == []
+
+
+def test_a_wait_that_came_and_went_has_a_result() -> None:
+    history = (Snapshot(MAIN_B, "", "ReconciliationSucceeded", NOW),)
+    runs = Runs(generic())
+    assert len(runs.events(one(**WAITS))) == 1
+    later = judge(
+        cluster(k(history=history, applied=MAIN_C, attempted=MAIN_C), git(MAIN_C)),
+        now=NOW,
+        since=NOW - 50,
+        details=True,
+    )
+    assert len(runs.events(later)) == 2
+    assert runs.events(later) == []
+
+
+def test_what_failed_before_a_webhook_was_served_is_told_and_what_is_live_is_not() -> None:
+    assert Runs(generic(), served=False).events(one(**FAILED)) == [("error", "timeout waiting")]
+    assert Runs(generic(), served=False).events(one(**LIVE)) == []
+
+
+def test_nothing_is_taken_down_again_and_again() -> None:
+    runs = Runs(generic())
+    runs.see(one(healthy=ready(message="Health check passed in 4s"), **LIVE))
+    runs.see(one(**FAILED))
+    assert runs.see(one(**FAILED)).silent == ()
+
+
+def test_a_failure_whose_reason_changes_has_not_turned() -> None:
+    runs = Runs(hook())
+    for reason in ("HealthCheckFailed", "ReconciliationFailed", "PruneFailed", "HealthCheckFailed"):
+        runs.see(one(ready=ready("False", reason, "no"), attempted=MAIN_B))
+    assert runs.told.turns == {}
+
+
+def test_what_a_source_fetched_does_not_prove_that_anybody_looked() -> None:
+    runs = Runs(hook())
+    runs.see(aged(0))
+    runs.see(aged(3600), seconds=3600)
+    behind = judge(
+        cluster(k(patience=600, generation=2, ready=ready(since=NOW), **LIVE), git(MAIN_C, updated=NOW + 3650)),
+        now=NOW + 3660,
+        details=True,
+    )
+    assert State.SUCCESS not in runs.states(behind)
+
+
+def test_a_failure_that_was_replaced_is_no_recovery_when_its_commit_returns() -> None:
+    runs = Runs(hook())
+    runs.see(one(**FAILED))
+    runs.see(look(k(applied=MAIN_C, attempted=MAIN_C), revision=MAIN_C))
+    (story,) = runs.stories(one(**LIVE))
+    assert (story.broken_for, story.rolled_back_from) == (0, C)
+
+
+def test_what_was_told_to_be_over_is_not_over_again() -> None:
+    runs = Runs(hook())
+    runs.see(one(**FAILED))
+    runs.see(one(**LIVE))
+    (story,) = runs.stories(look(k(applied=MAIN_C, attempted=MAIN_C), revision=MAIN_C))
+    assert story.broken_for == 0

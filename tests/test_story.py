@@ -151,10 +151,12 @@ def test_silence_is_told_once_for_all_that_it_hides() -> None:
     assert said == ("has not looked for 1h", "2 Kustomizations have not been looked at: apps/a, apps/b")
 
 
-def test_flapping_says_what_goes_to_and_fro_and_nothing_of_how_it_stands() -> None:
-    said = lines(Story(outcome(LIVE, seen(name="other")), flapping=(ref("web"),)))
+def test_flapping_says_what_goes_to_and_fro_and_what_fails_beside_it() -> None:
+    said = lines(Story(outcome(LIVE, seen(name="other"), seen(State.SUCCESS, "third")), flapping=(ref("web"),)))
     assert "apps/web" in said[0]
-    assert not [line for line in said if "Applied" in line or "other" in line]
+    assert not [line for line in said if "Applied" in line]
+    assert said[1] == "apps/other: Health check failed"
+    assert len(lines(Story(outcome(seen()), flapping=(ref("web"),)))) == 3
 
 
 def test_a_message_tells_the_worst_first_and_counts_what_has_no_room() -> None:

@@ -286,7 +286,7 @@ def events(cluster: str, observation: Observation) -> tuple[tuple[str, Event], .
 
 def event_message(observation: Observation) -> str:
     """What Flux's event about it says, in Flux's own wording where it has one; its limit is 39,000 characters."""
-    if observation.state is State.SUCCESS and observation.about.kind == "Kustomization":
+    if observation.state is State.SUCCESS and observation.about.kind == "Kustomization" and observation.revision:
         took = f" in {observation.duration}" if observation.duration else ""
         return f"Reconciliation finished{took}"
     return observation.message[:39000]

@@ -18,6 +18,12 @@ from landed.revision import AZURE, Address, address, azure, loopback, repository
 _Path = tuple[str, ...]
 
 
+def below(repository: Repository, place: Repository) -> bool:
+    """Whether it is that repository, or begins with that path. Hosts take names in any case."""
+    path, prefix = repository.path.lower(), place.path.lower()
+    return repository.host == place.host and (not prefix or path == prefix or path.startswith(f"{prefix}/"))
+
+
 class _Site(Struct, frozen=True):
     """A Git host, as URLs are compared with it."""
 

@@ -41,6 +41,8 @@ def _of_commit(story: Story) -> str:
         stands = "was fetched on"
     elif story.state is State.PENDING and not any(o.begun or _settled(o) for o in outcome.observations):
         stands = "is waiting on"
+    elif story.state is State.SUCCESS and outcome.past:
+        stands = "was live on"
     else:
         stands = _STANDS[story.state]
     return f"{outcome.repository.path} {short(revision)} {stands} {outcome.cluster}"
@@ -101,6 +103,10 @@ def _silence(observations: Sequence[Observation]) -> Iterator[str]:
 def _to_and_fro(story: Story) -> Iterator[str]:
     flapping = [o for o in story.outcome.observations if o.about in story.flapping]
     yield f"Between success and failure, several times within ten minutes: {render.names(flapping)}"
+    failed = [o for o in story.outcome.observations if o.state is State.FAILURE and o not in flapping]
+    yield from (f"{render.name(o)}: {render.say(o, _FAILURE)}" for o in failed[:_FAILURES])
+    if len(failed) > _FAILURES:
+        yield f"… and {len(failed) - _FAILURES} more failed"
     yield "What comes of it is told when it is at rest."
     yield f"Look further: {render.next_command(flapping[0])}"
 
@@ -163,10 +169,16 @@ def _success(story: Story) -> Iterator[str]:
         yield from _lone(outcome)
         return
     objects = [o for o in outcome.observations if o.about.kind not in _SOURCES] or list(outcome.observations)
-    yield from (f"{render.name(o)}: {render.say(o, _LINE)}" for o in objects[:_LIVE])
+    yield from (f"{render.name(o)}: {_live(o)}" for o in objects[:_LIVE])
     if len(objects) > _LIVE:
         yield f"… and {len(objects) - _LIVE} more"
     yield from _changes(objects)
+
+
+def _live(observation: Observation) -> str:
+    said = render.say(observation, _LINE)
+    health = render.first_line(observation.health)
+    return f"{said}; {health[:1].lower()}{health[1:]}" if health else said
 
 
 def _lone(outcome: Outcome) -> Iterator[str]:

@@ -81,7 +81,9 @@ class Told(Struct):
         known = self.observed.get(line)
         if known == result:
             return False
-        if known is not None and _turned(known, result):
+        if known is not None and known.partition(" ")[0] != result.partition(" ")[0]:
+            self.turns.pop(line, None)  # another commit has not turned yet
+        elif known is not None and _turned(known, result):
             self.turns[line] = [*self.turns.get(line, ()), when][-TURNS:]
         self.observed[line] = result
         return True
@@ -89,11 +91,11 @@ class Told(Struct):
     def flaps(self, line: str, now: int) -> bool:
         """Whether an object goes to and fro: its last turns are close together, and it has not come to rest since."""
         turns = self.turns.get(line, [])
-        return len(turns) == TURNS and turns[-1] - turns[0] <= TURNS_WITHIN and now - turns[-1] < TURNS_WITHIN
+        return len(turns) == TURNS and max(turns) - min(turns) <= TURNS_WITHIN and _lately(turns[-1], now)
 
     def calm(self, now: int) -> None:
-        """Forget turns that are too long ago to matter."""
-        self.turns = {line: turns for line, turns in self.turns.items() if now - turns[-1] < TURNS_WITHIN}
+        """Forget turns that are too long ago to matter, or were taken down by a clock that was far ahead."""
+        self.turns = {line: turns for line, turns in self.turns.items() if _lately(turns[-1], now)}
 
     def remembered(self, line: str, commit: str) -> str:
         """The fingerprint of the object's last result, if that was of ``commit``; else ""."""
@@ -138,10 +140,12 @@ class Told(Struct):
 
 
 def _turned(before: str, after: str) -> bool:
-    """Whether two results of an object are of one commit and opposite."""
-    commit, _, known = before.partition(" ")
-    same, _, found = after.partition(" ")
-    return commit == same and known.partition(" ")[0] != found.partition(" ")[0]
+    """Whether two results of one commit are opposite."""
+    return before.split(" ")[1:2] != after.split(" ")[1:2]
+
+
+def _lately(turn: int, now: int) -> bool:
+    return abs(now - turn) < TURNS_WITHIN
 
 
 def _newest(entries: list[Entry], current: Collection[str]) -> list[Entry]:

@@ -174,13 +174,13 @@ def _told(o: Options, hosts: Iterable[GitHost], seen: set[Repository]) -> Iterat
 def _told_by_manifests(found: _Found) -> Iterator[Finding]:
     """Whether the Providers' tokens do, each for its own repositories."""
     from landed.providers.outlet import GitOutlet, Turns
+    from landed.repositories import below
 
     turns = Turns()
     for target in found.what.targets if found.what else ():
         if target.host is None or target.within is None:
             continue
-        below = f"{target.within.path}/"
-        mine = [r for r in found.seen if r.host == target.host.host and f"{r.path}/".startswith(below)]
+        mine = [repository for repository in found.seen if below(repository, target.within)]
         try:
             yield from GitOutlet(target.host, target.type, turns).provider().examine(sorted(mine))
         except LandedError as error:

@@ -19,7 +19,6 @@ from msgspec import Struct
 from landed.model import Destination, Event, Held, Look, Mark, Repository, Update
 from landed.plan.channels import digests, dispatches, events
 from landed.plan.news import News, View, observe
-from landed.plan.readback import recall, unsure
 from landed.plan.statuses import Shown, statuses
 from landed.plan.wording import Expression, Wording
 from landed.told import Told
@@ -114,4 +113,4 @@ def _urgency(news: News) -> tuple[int, str]:
     return news.rank, " ".join(line.split(" ")[:2]) if isinstance(news.update.payload, Event) else line
 
 
-__all__ = ["Expression", "Found", "Plan", "Wording", "observe", "plan", "recall", "unsure"]
+__all__ = ["Expression", "Found", "Plan", "Wording", "observe", "plan"]

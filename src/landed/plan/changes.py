@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 
 from msgspec import structs
 
-from landed.model import RESULTS, Happened, Look, ObjectRef, Observation, Outcome, Update
+from landed.model import RESULTS, Happened, Look, ObjectRef, Observation, Outcome, State, Update
 from landed.plan.news import line_of
 from landed.told import Told
 
@@ -55,10 +55,17 @@ def _is_about(happened: Happened, observation: Observation) -> bool:
 
 def compared(before: str | None, observation: Observation) -> tuple[str, ...]:
     """What came and went, in Flux's words: ``Deployment/apps/web created``."""
-    if before is None or before == packed(observation.inventory):
+    if before is None or not _is_known(observation) or before == packed(observation.inventory):
         return ()
     was, is_ = set(unpacked(before)), set(observation.inventory)
     return (*(f"{name} created" for name in sorted(is_ - was)), *(f"{name} deleted" for name in sorted(was - is_)))
+
+
+def _is_known(observation: Observation) -> bool:
+    """Whether it shows what stands in the cluster. After a failure without an inventory nobody knows: the status may
+    have been lost.
+    """
+    return bool(observation.inventory) or observation.state is State.SUCCESS
 
 
 def stocked(looks: Iterable[Look], told: Told) -> bool:
@@ -74,7 +81,9 @@ def take_stock(looks: Iterable[Look], told: Told) -> None:
 def _inventories(looks: Iterable[Look]) -> Iterator[tuple[str, str]]:
     for look in looks:
         for observation in (*(o for x in look.outcomes for o in x.observations), *look.silent):
-            if observation.about.kind == "Kustomization" and observation.state in RESULTS and not observation.past:
+            if observation.about.kind != "Kustomization" or observation.state not in RESULTS or observation.past:
+                continue
+            if _is_known(observation):
                 yield line_of(look.cluster, observation.about), packed(observation.inventory)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from zlib import crc32
 
 from msgspec import structs
 
 from landed import render
 from landed.model import RESULTS, Destination, Digest, Dispatch, Event, Mark, Observation, Outcome, State, Update
 from landed.plan.news import News, View, fingerprint, is_news, line_of
-from landed.plan.stories import CONTROLLER, Telling, is_mute, story, tellable, telling
+from landed.plan.stories import CONTROLLER, Telling, essence, is_mute, is_new, story, tellable, telling
 from landed.told import Told
 
 
@@ -22,10 +23,10 @@ def _digest(outcomes: Iterable[tuple[View, Outcome]], told: Told, to: Destinatio
     new: list[tuple[Telling, Mark]] = []
     silent: list[tuple[str, Mark]] = []
     for view, outcome in outcomes:
-        said = telling(view, outcome)
+        said = telling(view, outcome, told, to)
         if said is None or not _is_told(said, to) or is_mute(said, told, to):
             continue
-        if not is_news(told.entry(to.name, said.line, outcome.commit), said.fingerprint, past=outcome.past):
+        if not is_new(said, told.entry(to.name, said.line, outcome.commit)):
             continue
         current = view.commits_in(outcome.repository) if outcome.commit else ("",)
         mark = Mark(said.line, outcome.commit, said.fingerprint, current)
@@ -44,8 +45,8 @@ QUIET = frozenset({State.SUCCESS, State.SUSPENDED})
 
 
 def dressed(digest: Digest, to: Destination) -> Digest:
-    """``digest`` with what its Alert says in general."""
-    if not to.alerts:
+    """``digest`` with what its Alert says in general; a reply stands below a message that says it already."""
+    if not to.alerts or digest.reply:
         return digest
     metadata = dict(to.alerts[0].metadata)
     summary = to.alerts[0].summary or metadata.get("summary", "")
@@ -70,27 +71,22 @@ def rest(views: Iterable[View], told: Told, to: Destination, now: int) -> News:
 
 def events(views: Iterable[View], told: Told, to: Destination) -> Iterator[News]:
     """One event for each thing that happened, as Flux would have sent it; progress is not an event."""
-    for _, event, news in _happened(tellable(views, told, to), told, to):
-        if isinstance(news, Mark):
-            yield News(Update(to.name, (news,), event))
-        else:
-            yield news
+    for _, mark, event in _happened(tellable(views, told, to), told, to):
+        yield News(Update(to.name, (mark,), event)) if event else News(silent=((to.name, mark),))
 
 
 def dispatches(views: Iterable[View], told: Told, to: Destination) -> Iterator[News]:
     """One event for each thing that happened, for the repository it is about, successes included."""
     here = ((view, outcome) for view in views for outcome in view.look.outcomes if outcome.repository.host == to.host)
-    for outcome, event, news in _happened(here, told, to):
-        if isinstance(news, Mark):
-            yield News(Update(to.name, (news,), Dispatch(outcome.repository, event)), rank=2)
-        else:
-            yield news
+    for outcome, mark, event in _happened(here, told, to):
+        payload = Dispatch(outcome.repository, event) if event else None
+        yield News(Update(to.name, (mark,), payload), rank=2) if payload else News(silent=((to.name, mark),))
 
 
 def _happened(
     outcomes: Iterable[tuple[View, Outcome]], told: Told, to: Destination
-) -> Iterator[tuple[Outcome, Event, Mark | News]]:
-    """What is an event and news: with its mark where it is to be told, or as a silent baseline."""
+) -> Iterator[tuple[Outcome, Mark, Event | None]]:
+    """What is news, with its event; without one it is taken down and not told."""
     for view, outcome in outcomes:
         for observation in outcome.observations:
             if observation.keeps or observation.about == CONTROLLER:
@@ -99,36 +95,57 @@ def _happened(
                 continue
             for mark, event in _events(view, outcome, observation, told, to):
                 silent = observation.state is not State.FAILURE and not told.knows(to.name)
-                yield outcome, event, News(silent=((to.name, mark),)) if silent else mark
+                yield outcome, mark, None if silent else event
 
 
 def _events(
     view: View, outcome: Outcome, observation: Observation, told: Told, to: Destination
-) -> Iterator[tuple[Mark, Event]]:
+) -> Iterator[tuple[Mark, Event | None]]:
     line = line_of(outcome.cluster, observation.about)
-    current = view.commits_of(observation.about) if outcome.commit else ("",)
+    current = view.commits_of(observation.about) if outcome.commit else _still(line, told, to)
     for part, event in render.events(outcome.cluster, observation):
-        print_ = f"{observation.state} {part}" if part else _fingerprint(observation, outcome)
+        print_ = f"{State.SUCCESS} {part}" if part else _fingerprint(observation, outcome)
         mark = Mark(f"{line} {part.partition(' ')[0]}" if part else line, outcome.commit, print_, current)
-        if not is_news(told.entry(to.name, mark.line, outcome.commit), print_, past=observation.past):
+        if not _is_new(mark, observation, told, to):
             continue
-        if _is_admitted(event, observation, to):
-            yield mark, event
+        said = structs.replace(event, severity="info") if part else event
+        if _is_admitted(said, outcome.cluster, observation, to):
+            yield mark, said
+        elif told.latest(to.name, mark.line) is not None:  # what was told before it no longer holds
+            yield mark, None
+    if observation.reason == "HealthCheckFailed" and not observation.past:
+        passed = told.entry(to.name, f"{line} health", outcome.commit)
+        if passed is not None and passed.state == State.SUCCESS:  # that it passes again is news
+            yield Mark(f"{line} health", outcome.commit, str(State.FAILURE), current), None
 
 
-def _is_admitted(event: Event, observation: Observation, to: Destination) -> bool:
+def _still(line: str, told: Told, to: Destination) -> tuple[str, ...]:
+    """What was told of commits still holds while an object has a trouble that no commit is known of."""
+    return ("", *(e.commit for e in told.destinations.get(to.name, {}).get(line, ()) if e.commit and not e.past))
+
+
+def _is_new(mark: Mark, observation: Observation, told: Told, to: Destination) -> bool:
+    """What came and went is told once, and where it had no result when it was told of."""
+    entry = told.entry(to.name, mark.line, mark.commit)
+    return is_news(entry, mark.fingerprint, past=observation.past and entry is not None and entry.state in RESULTS)
+
+
+def _is_admitted(event: Event, cluster: str, observation: Observation, to: Destination) -> bool:
     if not to.alerts:
         return True
     from landed.alerts import admits  # imported late: without an Alert everything is
-    from landed.plan.narrow import waits_admitted
+    from landed.plan.narrow import asks, waits_admitted
 
+    asking = [alert for alert in to.alerts if asks(alert, cluster, observation)]
     if observation.state is State.PENDING:
-        return any(waits_admitted(alert, observation) for alert in to.alerts)
-    return any(admits(alert, event.severity, event.message) for alert in to.alerts)
+        return any(waits_admitted(alert, observation) for alert in asking)
+    return any(admits(alert, event.severity, event.message) for alert in asking)
 
 
 def _fingerprint(observation: Observation, outcome: Outcome) -> str:
-    """Of what has no commit, the revision tells one from another."""
+    """Of what has no commit, the revision tells one from another; of a release also what it says."""
     if outcome.commit or observation.state is not State.SUCCESS or not observation.revision:
         return fingerprint(observation)
+    if observation.about.kind == "HelmRelease":
+        return f"{observation.state} {crc32(essence(observation).encode()):08x}"
     return f"{observation.state} {observation.revision}"

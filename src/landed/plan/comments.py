@@ -63,10 +63,10 @@ def _line(repository: Repository, clusters: Iterable[str]) -> str:
 def _comment(
     repository: Repository, commit: str, outcomes: _Together, told: Told, to: Destination, wording: Wording
 ) -> Iterator[News]:
-    said = sorted(_rows(outcomes, wording, to))
+    line = _line(repository, (view.look.cluster for view, _ in outcomes))
+    said = sorted(_rows(outcomes, wording, to, closing=told.entry(to.name, line, commit) is not None))
     if not said:
         return
-    line = _line(repository, (view.look.cluster for view, _ in outcomes))
     print_ = f"{_state(row for row, _ in said)} {crc32(chr(10).join(p for _, p in said).encode()):08x}"
     entry = told.entry(to.name, line, commit)
     if entry is not None and entry.fingerprint == print_:  # edited in place: any change is worth a write
@@ -78,12 +78,14 @@ def _comment(
     yield News(Update(to.name, (mark,), comment), rank=1)
 
 
-def _rows(outcomes: _Together, wording: Wording, to: Destination) -> Iterator[tuple[Row, str]]:
-    """A row for each object of which it is known how it stands, and what decides whether the row is news."""
+def _rows(outcomes: _Together, wording: Wording, to: Destination, *, closing: bool) -> Iterator[tuple[Row, str]]:
+    """A row for each object of which it is known how it stands, and what decides whether the row is news; ``closing``
+    where there is a comment that may hold a failure which is over.
+    """
     for view, outcome in outcomes:
         url = filled(wording.target_url, outcome.cluster, outcome.repository.path, outcome.commit)
         for o in view.standing(outcome).observations:
-            if not o.keeps:
+            if not o.keeps and (closing or not o.closes):
                 row = Row(outcome.cluster, render.name(o), o.state, render.say(o, to.description_limit), url)
                 yield row, f"{outcome.cluster} {o.about} {fingerprint(o)}"
 

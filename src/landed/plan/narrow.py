@@ -7,13 +7,14 @@ https://fluxcd.io/flux/components/notification/alerts/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import structs
 
 from landed import alerts as matching
 from landed import render
 from landed.model import RESULTS, Alert, Destination, Look, ObjectRef, Observation, Outcome, Repository, State
+from landed.repositories import below
 from landed.revision import ORIGIN, commit
 
 #: The annotation ``event.toolkit.fluxcd.io/commit`` says which commit an object's events are about.
@@ -35,15 +36,9 @@ def narrowed(look: Look, to: Destination) -> Look:
 
 
 def _mine(repository: Repository, to: Destination) -> bool:
-    if any(_below(repository, other) for other in to.beside):
+    if any(below(repository, other) for other in to.beside):
         return False
-    return to.within is None or _below(repository, to.within)
-
-
-def _below(repository: Repository, place: Repository) -> bool:
-    """Whether it is that repository, or begins with that path. Hosts take names in any case."""
-    path, prefix = repository.path.lower(), place.path.lower()
-    return repository.host == place.host and (not prefix or path == prefix or path.startswith(f"{prefix}/"))
+    return to.within is None or below(repository, to.within)
 
 
 class _Narrowing:
@@ -61,7 +56,8 @@ class _Narrowing:
         silent = [o for o in map(self._wanted, self._look.silent) if o is not None]
         if self._to.takes in _CHANNELS:
             fetched = [o for o in map(self._wanted, self._look.fetched) if o is not None and not o.closes]
-            outcomes = [*_joined(self._look.cluster, outcomes, [o for o in fetched if o.commit])]
+            judged = self._to.takes != "events"
+            outcomes = [*_joined(self._look.cluster, outcomes, [o for o in fetched if o.commit], judged=judged)]
             silent += [o for o in fetched if not o.commit]
         else:
             outcomes = [*_placed(self._look.cluster, outcomes, silent, self._to.within)]
@@ -109,16 +105,30 @@ class _Narrowing:
         return closing
 
 
+def asks(alert: Alert, cluster: str, observation: Observation) -> bool:
+    """Whether ``alert`` asks about the object; where its labels are not known, they are taken to fit."""
+    if alert.clusters and cluster not in alert.clusters:
+        return False
+    if not observation.labels:
+        return matching.mentions(alert, observation.about)
+    return matching.selects(alert, observation.about, observation.labels)
+
+
 def admitted(alert: Alert, observation: Observation) -> Observation | None:
     """``observation`` with what of it ``alert`` lets through; None if that is nothing."""
     if observation.state in (State.FAILURE, State.STALE):
         return observation if matching.admits(alert, "error", observation.message) else None
+    if observation.state in _HELD_UP:  # what failed before that has not recovered
+        return structs.replace(observation, closes=not waits_admitted(alert, observation))
     if observation.state is not State.SUCCESS:
         return observation if waits_admitted(alert, observation) else None
     changes = observation.changes if matching.admits(alert, "info", "\n".join(observation.changes)) else ()
     health = observation.health if matching.admits(alert, "info", observation.health) else ""
     said = bool(changes or health) or matching.admits(alert, "info", render.event_message(observation))
     return structs.replace(observation, changes=changes, health=health, closes=not said)
+
+
+_HELD_UP = frozenset({State.SUSPENDED, State.DELETING, State.NEW})
 
 
 def waits_admitted(alert: Alert, observation: Observation) -> bool:
@@ -129,13 +139,19 @@ def waits_admitted(alert: Alert, observation: Observation) -> bool:
     return bool(kept) and all(matching.admits(without, "info", text) for text in wordings)
 
 
-def _joined(cluster: str, outcomes: Iterable[Outcome], fetched: Iterable[Observation]) -> Iterator[Outcome]:
-    """The outcomes, each with the sources that hold its commit; and commits that only sources speak of."""
+def _joined(
+    cluster: str, outcomes: Iterable[Outcome], fetched: Iterable[Observation], *, judged: bool
+) -> Iterator[Outcome]:
+    """The outcomes, each with the sources that hold its commit; and commits that only sources speak of.
+
+    Where a commit is ``judged`` as a whole, one that came and went does not come back because a source holds it.
+    """
     by_commit: dict[tuple[Repository | None, str], list[Observation]] = {}
     for observation in fetched:
         by_commit.setdefault((observation.repository, observation.commit), []).append(observation)
     for outcome in outcomes:
-        said = (*outcome.observations, *by_commit.pop((outcome.repository, outcome.commit), ()))
+        held = by_commit.pop((outcome.repository, outcome.commit), [])
+        said = (*outcome.observations, *([] if judged and outcome.past else held))
         yield structs.replace(outcome, observations=tuple(sorted(said, key=lambda o: o.about)))
     for (repository, hash_), said_too in by_commit.items():
         if repository is not None:
@@ -145,25 +161,49 @@ def _joined(cluster: str, outcomes: Iterable[Outcome], fetched: Iterable[Observa
 def _placed(
     cluster: str, outcomes: Iterable[Outcome], silent: Iterable[Observation], within: Repository | None
 ) -> Iterator[Outcome]:
-    """The outcomes, with every object that names its commit itself moved to that one."""
-    moved: dict[tuple[Repository, str], list[Observation]] = {}
+    """The outcomes, with every object that names its commit itself moved to that one, where it says one thing.
+
+    Of what came and went nobody knows which commit it named then.
+    """
+    stays: list[Outcome] = []
+    moved: dict[tuple[Repository, str], dict[ObjectRef, Observation]] = {}
     for outcome in outcomes:
-        stays = []
+        kept = tuple(o for o in outcome.observations if not _named(o))
+        if kept:
+            stays.append(structs.replace(outcome, observations=kept))
         for observation in outcome.observations:
-            named = _named(observation)
-            if named and named != outcome.commit:
-                moved.setdefault((outcome.repository, named), []).append(observation)
-            else:
-                stays.append(observation)
-        if stays:
-            yield structs.replace(outcome, observations=tuple(stays))
+            if _named(observation) and not observation.past:
+                _place(moved, outcome.repository, observation)
     for observation in silent:
-        named, repository = _named(observation), observation.repository or within
-        if named and repository is not None and observation.state in (*RESULTS, State.PENDING):
-            moved.setdefault((repository, named), []).append(structs.replace(observation, revision=""))
-    for (repository, hash_), said in sorted(moved.items()):
-        placed = (structs.replace(o, repository=repository, commit=hash_) for o in said)
-        yield Outcome(cluster, repository, hash_, tuple(sorted(placed, key=lambda o: o.about)))
+        repository = observation.repository or within
+        if _named(observation) and repository is not None and observation.state in (*RESULTS, State.PENDING):
+            _place(moved, repository, structs.replace(observation, revision=""))
+    for outcome in stays:
+        said = (*outcome.observations, *_of(moved.pop((outcome.repository, outcome.commit), {}), outcome.commit))
+        yield structs.replace(outcome, observations=tuple(sorted(said, key=lambda o: o.about)))
+    for (repository, hash_), alone in sorted(moved.items(), key=lambda item: item[0]):
+        yield Outcome(cluster, repository, hash_, tuple(sorted(_of(alone, hash_), key=lambda o: o.about)))
+
+
+def _place(
+    moved: dict[tuple[Repository, str], dict[ObjectRef, Observation]], repository: Repository, said: Observation
+) -> None:
+    """Of two things that an object says, what it says of the named commit itself stands, else of the newest: it may
+    have come to name another commit before it applied anything of that.
+    """
+    here = moved.setdefault((repository, _named(said)), {})
+    known = here.get(said.about)
+    if known is None or _weight(said) > _weight(known):
+        here[said.about] = said
+    here[said.about] = structs.replace(here[said.about], repository=repository)
+
+
+def _of(said: Mapping[ObjectRef, Observation], hash_: str) -> Iterator[Observation]:
+    return (structs.replace(o, commit=hash_) for o in said.values())
+
+
+def _weight(observation: Observation) -> tuple[bool, bool, bool]:
+    return observation.commit == _named(observation), observation.newest, observation.state in RESULTS
 
 
 def _named(observation: Observation) -> str:

@@ -30,7 +30,7 @@ class View:
     def __init__(self, look: Look, told: Told, now: int = 0) -> None:
         self.look = look
         self._told = told
-        self._now = now
+        self.now = now
         self._by_object: dict[ObjectRef, set[str]] | None = None
         self._heads: dict[Repository, tuple[str, ...]] | None = None
 
@@ -91,7 +91,7 @@ class View:
         if outcome.past or not self._told.turns:
             return ()
         lines = ((o.about, line_of(self.look.cluster, o.about)) for o in outcome.observations)
-        return tuple(about for about, line in lines if self._told.flaps(line, self._now))
+        return tuple(about for about, line in lines if self._told.flaps(line, self.now))
 
     def _present(self) -> Iterator[tuple[Outcome, Observation]]:
         for outcome in self.look.outcomes:
@@ -152,8 +152,8 @@ def is_news(entry: Entry | None, mark: str, *, past: bool = False) -> bool:
     """Whether the fingerprint ``mark`` tells something beyond what ``entry`` holds."""
     if entry is None:
         return True
-    if past:
-        return False
+    if past:  # what came of it while nobody looked settles what was pending, and nothing else
+        return entry.state not in RESULTS
     if not mark.startswith(State.PENDING):
         return entry.past or entry.fingerprint != mark
     if entry.state == State.SUPERSEDED:  # and now it is waited for again

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from landed.model import RESULTS, Destination, Digest, Mark, Observation, Outcome, Repository, State, Story, Update
 from landed.plan.channels import QUIET, dressed, rest
 from landed.plan.news import News, View
-from landed.plan.stories import Telling, is_mute, line_in, story, telling
+from landed.plan.stories import AGAIN, FETCHED, Telling, is_mute, is_new, line_in, story, telling
 from landed.told import Entry, Told
 
 _Together = dict[tuple[Repository, str], list[tuple[View, Telling]]]
@@ -29,13 +29,13 @@ def rollouts(
     together: _Together = defaultdict(list)
     for view in views:
         for outcome in view.look.outcomes:
-            said = telling(view, outcome)
+            said = telling(view, outcome, told, to)
             if said is not None:
                 together[outcome.repository, outcome.commit].append((view, said))
-    for (repository, commit), parts in sorted(together.items(), key=lambda item: _newest_last(item[1])):
-        yield from _Rollout(repository, commit, parts, told, to, now, unread).due()
-    if told.knows(to.name):
-        yield from _superseded(views, told, to)
+    left = _superseded(views, told, to) if told.knows(to.name) else {}
+    in_order = [key for key, _ in sorted(together.items(), key=lambda item: _newest_last(item[1]))]
+    for key in (*in_order, *(key for key in left if key not in together)):
+        yield from _Rollout(*key, together.get(key, ()), left.get(key, ()), told, to, now, unread).due()
     yield rest(views, told, to, now)
 
 
@@ -57,11 +57,9 @@ class _Part(Struct, frozen=True):
     def news(self) -> bool:
         """Whether the message must change: for any new state, but pending never hides a result."""
         entry = self.entry
-        if entry is None or (entry.past and not self.said.outcome.past):
-            return True
-        if self.said.outcome.past or entry.fingerprint == self.mark.fingerprint:
-            return False
-        return not (entry.state in RESULTS and self.said.state is State.PENDING)
+        if self.said.state is not State.PENDING or entry is None:
+            return is_new(self.said, entry)
+        return entry.past or (entry.state not in RESULTS and entry.fingerprint != self.mark.fingerprint)
 
     @property
     def reply(self) -> Mark | None:
@@ -69,9 +67,17 @@ class _Part(Struct, frozen=True):
         failed = self.said.state is State.FAILURE
         ended = self.said.state is State.SUCCESS and self.answered is not None and self.answered.state == State.FAILURE
         same = self.answered is not None and self.answered.fingerprint == self.mark.fingerprint
-        if self.said.outcome.past or same or not (failed or ended):
+        if self.said.outcome.past or self.said.fingerprint == FETCHED or same or not (failed or ended):
             return None
         return structs.replace(self.mark, line=f"{self.mark.line} replies")
+
+
+class _Left(Struct, frozen=True):
+    """A cluster that has left the commit before it had a result there."""
+
+    mark: Mark
+    story: Story
+    entry: Entry
 
 
 class _Rollout:
@@ -82,12 +88,14 @@ class _Rollout:
         repository: Repository,
         commit: str,
         parts: Iterable[tuple[View, Telling]],
+        left: Sequence[_Left],
         told: Told,
         to: Destination,
         now: int,
         unread: Collection[str],
     ) -> None:
         self._about = f"{repository} {commit}"
+        self._left = left
         self._told = told
         self._to = to
         self._parts = [
@@ -98,8 +106,8 @@ class _Rollout:
 
     def _part(self, view: View, said: Telling, now: int) -> _Part:
         commit = said.outcome.commit
-        mark = Mark(said.line, commit, _print(said), view.commits_in(said.outcome.repository))
         entry = self._told.entry(self._to.name, said.line, commit)
+        mark = Mark(said.line, commit, _print(said, entry), view.commits_in(said.outcome.repository))
         answered = self._told.entry(self._to.name, f"{said.line} replies", commit)
         return _Part(said, entry, answered, mark, story(said, self._told, self._to, now))
 
@@ -111,12 +119,13 @@ class _Rollout:
             return
         replies = [(part, mark) for part in self._parts if (mark := part.reply) is not None]
         handle = self._handle()
-        marks = tuple(part.mark for part in new)
-        if not handle and not self._to.threads:  # what is posted beside it would say the same again
-            marks += tuple(mark for _, mark in replies) if new else ()
-            replies = [] if new else replies
-        if new:
-            stories = tuple(part.story for part in self._parts)
+        marks = (*(part.mark for part in new), *(left.mark for left in self._left))
+        if new and not handle:  # a new message says it all; what fails is answered in its thread, to be noticed
+            said = [(p, mark) for p, mark in replies if p.said.state is State.SUCCESS or not self._to.threads]
+            marks += tuple(mark for _, mark in said)
+            replies = [pair for pair in replies if pair not in said]
+        if marks:
+            stories = (*(part.story for part in self._parts), *(left.story for left in self._left))
             yield self._news(marks, Digest(stories, self._about, handle, unread=self._unread))
         for part, mark in replies:
             yield self._news((mark,), Digest((part.story,), self._about, handle, reply=True))
@@ -126,9 +135,12 @@ class _Rollout:
         return not self._told.knows(self._to.name) and all(part.said.state in QUIET for part in self._parts)
 
     def _handle(self) -> str:
-        """The message to edit; none where another commit was told in between, for nobody looks that far up."""
-        entries = (part.entry for part in self._parts)
-        return next((e.handle for e in entries if e is not None and e.handle and not e.past), "")
+        """The message to edit, where it was acknowledged last: it may have been posted anew. None where another commit
+        was told in between, for nobody looks that far up.
+        """
+        entries = [p.entry for p in self._parts if p.entry and (p.said.outcome.past or not p.entry.past)]
+        held = [entry for entry in (*entries, *(left.entry for left in self._left)) if entry.handle]
+        return max(held, key=lambda entry: entry.when).handle if held else ""
 
     def _news(self, marks: tuple[Mark, ...], digest: Digest) -> News:
         return News(Update(self._to.name, marks, dressed(digest, self._to)))
@@ -139,34 +151,33 @@ def _worth_it(said: Telling) -> bool:
     return said.state in RESULTS or any(o.newest or o.begun or o.waits_for for o in said.outcome.observations)
 
 
-def _print(said: Telling) -> str:
+def _print(said: Telling, entry: Entry | None) -> str:
     """The fingerprint of a message that can be edited: how far it has come is worth an edit, too."""
     if said.state is not State.PENDING:
         return said.fingerprint
     observations = said.outcome.observations
     live = sum(o.state is State.SUCCESS for o in observations)
-    return f"pending {live}/{len(observations)}"
+    returns = entry is not None and (entry.past or entry.fingerprint.endswith(AGAIN))
+    return f"pending {live}/{len(observations)}{AGAIN if returns else ''}"
 
 
-def _superseded(views: Iterable[View], told: Told, to: Destination) -> Iterator[News]:
-    """Messages that would wait for ever: nobody speaks of their commit any more, and everybody has come to another."""
-    left: dict[str, list[tuple[Mark, Story, str]]] = defaultdict(list)
+def _superseded(views: Iterable[View], told: Told, to: Destination) -> dict[tuple[Repository, str], list[_Left]]:
+    """Commits that would wait for ever: nobody speaks of them any more, and everybody has come to another one."""
+    left: dict[tuple[Repository, str], list[_Left]] = defaultdict(list)
     for view in views:
         current = {o.repository: o for o in view.look.outcomes if not o.past}
         for repository, outcome in current.items():
             heads = view.heads(repository)
             if not heads:
                 continue
-            commits = view.commits_in(repository)
-            for entry in told.destinations.get(to.name, {}).get(line_in(view.look.cluster, outcome), ()):
-                if entry.state == State.PENDING and entry.handle and entry.commit not in commits:
-                    mark = Mark(line_in(view.look.cluster, outcome), entry.commit, State.SUPERSEDED, commits)
-                    told_of = _left(outcome, entry.commit, _by(view, repository, heads))
-                    left[f"{repository} {entry.commit}"].append((mark, told_of, entry.handle))
-    for about, parts in left.items():
-        stories = tuple(story_ for _, story_, _ in parts)
-        digest = Digest(stories, about, parts[0][2])
-        yield News(Update(to.name, tuple(mark for mark, _, _ in parts), dressed(digest, to)))
+            line = line_in(view.look.cluster, outcome)
+            spoken = {o.commit for o in view.look.outcomes if o.repository == repository}
+            for entry in told.destinations.get(to.name, {}).get(line, ()):
+                if entry.state == State.PENDING and entry.handle and entry.commit not in spoken:
+                    mark = Mark(line, entry.commit, State.SUPERSEDED, view.commits_in(repository))
+                    story_ = _story_of_one_left(outcome, entry.commit, _by(view, repository, heads))
+                    left[repository, entry.commit].append(_Left(mark, story_, entry))
+    return left
 
 
 def _by(view: View, repository: Repository, heads: Sequence[str]) -> str:
@@ -177,7 +188,7 @@ def _by(view: View, repository: Repository, heads: Sequence[str]) -> str:
     return next((o.revision for x in here for o in x.observations if o.revision), heads[0])
 
 
-def _left(outcome: Outcome, commit: str, by: str) -> Story:
+def _story_of_one_left(outcome: Outcome, commit: str, by: str) -> Story:
     about = outcome.observations[0].about
     gone = Observation(about, State.PENDING, outcome.repository, commit)
     return Story(Outcome(outcome.cluster, outcome.repository, commit, (gone,)), superseded_by=by)

@@ -123,7 +123,8 @@ class _Statuses:
 
 def _superseded(here: Sequence[tuple[View, Outcome]], told: Told, to: Destination, wording: Wording) -> Iterator[News]:
     """Commits that are pending for ever: nobody speaks of them any more, and everybody has come to another one."""
-    waiting = _waiting(told, to)
+    settled = {(outcome.repository.path, outcome.commit) for _, outcome in here if outcome.past}
+    waiting = _waiting(told, to, settled)
     if not waiting:
         return
     for view, outcome in here:
@@ -141,11 +142,14 @@ def _superseded(here: Sequence[tuple[View, Outcome]], told: Told, to: Destinatio
             yield from _left(waiting, contexts, contexts.whole(), current, by)
 
 
-def _waiting(told: Told, to: Destination) -> dict[str, list[Entry]]:
-    """Line → what was told to be pending, where there is any."""
+def _waiting(told: Told, to: Destination, settled: Collection[tuple[str, str]]) -> dict[str, list[Entry]]:
+    """Line → what was told to be pending, where there is any; ``settled`` are repositories' paths with commits whose
+    result is known from histories.
+    """
     found: dict[str, list[Entry]] = {}
     for line, entries in told.destinations.get(to.name, {}).items():
-        pending = [entry for entry in entries if entry.state == State.PENDING]
+        known = {commit for path, commit in settled if line.startswith(f"{path} ")}
+        pending = [entry for entry in entries if entry.state == State.PENDING and entry.commit not in known]
         if pending:
             found[line] = pending
     return found

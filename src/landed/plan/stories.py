@@ -7,11 +7,18 @@ from zlib import crc32
 
 from msgspec import Struct, structs
 
-from landed.model import Destination, Look, ObjectRef, Observation, Outcome, Repository, State, Story
-from landed.plan.news import View, common_state, fingerprint, fingerprint_of
+from landed import render
+from landed.model import RESULTS, Destination, Look, ObjectRef, Observation, Outcome, Repository, State, Story
+from landed.plan.news import View, common_state, fingerprint, fingerprint_of, is_news, line_of
 from landed.told import Entry, Told
 
 _NOWHERE = Repository("", "")
+
+
+#: The fingerprint of a commit that only its sources speak of: it neither ends a failure nor begins one.
+FETCHED = "fetched"
+#: What stands in the cluster, as sources do not.
+_ROLLED_OUT = frozenset({"Kustomization", "HelmRelease"})
 
 
 class Telling(Struct, frozen=True):
@@ -22,6 +29,12 @@ class Telling(Struct, frozen=True):
     state: State
     fingerprint: str
     flapping: tuple[ObjectRef, ...] = ()
+    beside: tuple[str, ...] = ()
+    """Other commits of the repository that are current, too: what is told of them is not about this one."""
+    interrupted: bool = False
+    """Another commit was live for a while, and nobody looked then."""
+    held_up: bool = False
+    """Something that failed is suspended since, so that nobody can say that it is over."""
 
     @property
     def line(self) -> str:
@@ -35,17 +48,58 @@ def line_in(cluster: str, outcome: Outcome) -> str:
     return f"{cluster} {outcome.repository}" if outcome.commit else f"{cluster} {about}"
 
 
-def telling(view: View, outcome: Outcome) -> Telling | None:
+def telling(view: View, outcome: Outcome, told: Told, to: Destination) -> Telling | None:
     """How ``outcome`` would be told; None where that cannot be said."""
     if not outcome.commit:
         return _of_trouble(outcome)
-    outcome = view.standing(outcome)
-    flapping = view.flapping(outcome)
+    standing = view.standing(outcome)
+    beside = tuple(commit for commit in view.commits_in(outcome.repository) if commit != outcome.commit)
+    if not any(o.about.kind in _ROLLED_OUT for o in outcome.observations):
+        return Telling(outcome, State.SUCCESS, FETCHED, beside=beside)
+    state = common_state(standing)
+    said = Telling(
+        standing,
+        state or State.PENDING,
+        fingerprint_of(standing, state or State.PENDING),
+        beside=beside,
+        interrupted=any(
+            x.past and x.repository == outcome.repository and x.state is State.SUCCESS for x in view.look.outcomes
+        ),
+    )
+    flapping = _flapping(view, said, told, to)
     if flapping:
-        names = "\n".join(map(str, flapping))
-        return Telling(outcome, State.FAILURE, f"failure flapping {crc32(names.encode()):08x}", flapping)
-    state = common_state(outcome)
-    return None if state is None else Telling(outcome, state, fingerprint_of(outcome, state))
+        return _to_and_fro(said, flapping)
+    held_up = _held_up(view, outcome.repository, told)
+    if state is None or (state is State.SUCCESS and not outcome.past and outcome.commit in held_up):
+        return None
+    return structs.replace(said, held_up=bool(held_up))
+
+
+def _flapping(view: View, said: Telling, told: Told, to: Destination) -> tuple[ObjectRef, ...]:
+    """What of this commit goes to and fro, once a failure of it may be told."""
+    turning = view.flapping(said.outcome)
+    found = [o for o in said.outcome.observations if o.about in turning and o.state in RESULTS and not o.past]
+    if not any(o.state is State.FAILURE for o in found) and not failures(told, to, said):
+        return ()
+    return tuple(o.about for o in found)
+
+
+def _to_and_fro(said: Telling, flapping: tuple[ObjectRef, ...]) -> Telling:
+    """Known by what goes to and fro, and by what fails beside it."""
+    failed = [o for o in said.outcome.observations if o.state is State.FAILURE and o.about not in flapping]
+    names = "\n".join([*map(str, flapping), *(f"{o.about} {o.reason}" for o in failed)])
+    print_ = f"failure flapping {crc32(names.encode()):08x}"
+    return structs.replace(said, state=State.FAILURE, fingerprint=print_, flapping=flapping)
+
+
+def _held_up(view: View, repository: Repository, told: Told) -> tuple[str, ...]:
+    """The commits with which objects failed that nobody reconciles at present."""
+    waiting = (o for o in view.look.silent if o.repository == repository and o.state in _UNRECONCILED)
+    results = (told.observed.get(line_of(view.look.cluster, o.about), "").split(" ") for o in waiting)
+    return tuple(result[0] for result in results if State.FAILURE in result[1:2])
+
+
+_UNRECONCILED = frozenset({State.SUSPENDED, State.DELETING, State.NEW})
 
 
 def _of_trouble(outcome: Outcome) -> Telling:
@@ -53,16 +107,40 @@ def _of_trouble(outcome: Outcome) -> Telling:
     state = observation.state
     if state is State.FAILURE:
         return Telling(outcome, state, fingerprint(observation))
-    # Known by its revision, a release by what it says: another one is news.
-    essence = observation.revision or (observation.message if observation.reason != _OVER else "")
-    return Telling(outcome, state, f"{state} {crc32(essence.encode()):08x}" if essence else str(state))
+    known_by = essence(observation) if state is not State.STALE else ""  # how long it lasts is no news
+    return Telling(outcome, state, f"{state} {crc32(known_by.encode()):08x}" if known_by else str(state))
+
+
+def essence(observation: Observation) -> str:
+    """What tells it from another of the same object and state where no commit is known: a revision, of a release also
+    what it says, for an upgrade may keep the version of the chart.
+    """
+    if observation.reason == _OVER:
+        return observation.revision
+    says = observation.about.kind == "HelmRelease" or not observation.revision
+    return f"{observation.revision} {render.essence(observation.message) if says else ''}".strip()
+
+
+def is_new(said: Telling, entry: Entry | None, fingerprint: str = "") -> bool:
+    """Whether it tells something beyond what ``entry`` holds; by another ``fingerprint`` where one is given."""
+    if entry is None:
+        return True
+    if said.outcome.past:  # it waited when it was told of, and has a result that nobody saw
+        return entry.state not in RESULTS
+    if said.fingerprint == FETCHED:
+        return entry.past
+    return is_news(entry, fingerprint or said.fingerprint)
 
 
 def is_mute(said: Telling, told: Told, to: Destination) -> bool:
     """Whether it is to be told only where it ends a failure that was told, and there is none."""
     if said.state is State.FAILURE or not all(o.closes for o in said.outcome.observations):
         return False
-    return not failures(told, to, said.line)
+    return not failures(told, to, said)
+
+
+#: Ends the fingerprint of a commit on its way that was told before and had been replaced by another one.
+AGAIN = " again"
 
 
 def story(said: Telling, told: Told, to: Destination, now: int) -> Story:
@@ -70,39 +148,49 @@ def story(said: Telling, told: Told, to: Destination, now: int) -> Story:
     began with an earlier one.
     """
     outcome = said.outcome
-    if outcome.past:
+    if outcome.past or said.fingerprint == FETCHED:
         return Story(outcome)
-    before = failures(told, to, said.line)
+    before = failures(told, to, said)
     if said.state is State.FAILURE:
-        since = before[0].commit if before else ""
+        since = before[0].commit if before and not said.interrupted else ""
         return Story(outcome, flapping=said.flapping, failing_since="" if since == outcome.commit else since)
     if said.state is not State.SUCCESS:
         return Story(outcome)
     known = told.entry(to.name, said.line, outcome.commit)
-    present = [e for e in told.destinations.get(to.name, {}).get(said.line, ()) if not e.past]
-    returns = known is not None and known.past and bool(present)
+    others = {outcome.commit, *said.beside}
+    present = [e for e in _entries(told, to, said) if not e.past and e.commit not in others]
+    returns = known is not None and (known.past or known.fingerprint.endswith(AGAIN)) and bool(present)
     return Story(
         outcome,
-        broken_for=max(1, now - before[0].when) if before else 0,
+        broken_for=max(1, now - before[0].when) if before and not said.held_up else 0,
         rolled_back_from=present[-1].commit if returns else "",
     )
 
 
-def failures(told: Told, to: Destination, line: str) -> Sequence[Entry]:
-    """The failures that were told last on ``line`` and have not been ended, oldest first."""
+def failures(told: Told, to: Destination, said: Telling) -> Sequence[Entry]:
+    """The failures that were told last on its line and have not been ended, oldest first."""
     row: list[Entry] = []
-    for entry in reversed(told.destinations.get(to.name, {}).get(line, ())):
+    for entry in reversed(_entries(told, to, said)):
+        if entry.commit in said.beside:
+            continue
         if entry.state == State.SUCCESS:
             break
         if entry.state == State.FAILURE:
             row.insert(0, entry)
+    own = told.entry(to.name, said.line, said.outcome.commit)
+    if not row and own is not None and own.state == State.FAILURE and not own.past:
+        return [own]  # what was live since is on another branch
     return row
+
+
+def _entries(told: Told, to: Destination, said: Telling) -> Sequence[Entry]:
+    return told.destinations.get(to.name, {}).get(said.line, ())
 
 
 # ── what no commit can be blamed for ────────────────────────────────────────────────────────────────────────────────
 
 
-def troubles(look: Look, told: Told, to: Destination) -> Iterator[Outcome]:
+def troubles(look: Look, told: Told, to: Destination, now: int = 0) -> Iterator[Outcome]:
     """What is to be told of objects that speak of no commit: failures, silence, suspension with news waiting; what
     sources and releases without a commit hold; and that a trouble which was told is over.
     """
@@ -111,7 +199,7 @@ def troubles(look: Look, told: Told, to: Destination) -> Iterator[Outcome]:
     if stale:  # one controller stands behind all of them
         first = structs.replace(stale[0], about=CONTROLLER, together=len(stale))
         yield Outcome(look.cluster, _NOWHERE, "", (first, *stale))
-    for observation in (*said, *_over(look, told, to)):
+    for observation in (*said, *_over(look, told, to, now)):
         yield Outcome(look.cluster, _NOWHERE, "", (observation,))
 
 
@@ -123,29 +211,46 @@ _OVER = "Succeeded"
 def _worth_telling(observation: Observation, to: Destination) -> bool:
     """A success that no commit is known of is told only where an Alert asks for the object."""
     if observation.state is State.SUSPENDED:
-        return bool(observation.revision)
+        return bool(observation.revision) and not observation.closes
     return observation.state is State.FAILURE or (observation.state is State.SUCCESS and bool(to.alerts))
 
 
-def _over(look: Look, told: Told, to: Destination) -> Iterator[Observation]:
+def _over(look: Look, told: Told, to: Destination, now: int) -> Iterator[Observation]:
     """Troubles that were told and that the look shows to be over. Silence alone is no proof."""
     open_ = _open(look.cluster, told, to)
     if not open_:
         return
-    well = {
-        *look.healthy,
-        *(o.about for x in look.outcomes for o in x.observations if o.state is State.SUCCESS),
-    }
-    ill = {o.about for o in look.silent if o.state in (State.FAILURE, State.SUCCESS)}
-    if well and not any(o.state is State.STALE for o in look.silent):
+    present = [o for x in look.outcomes for o in x.observations if not o.past]
+    well = {*look.healthy, *(o.about for o in present if o.state is State.SUCCESS)}
+    ill = {o.about for o in look.silent if o.state in (State.FAILURE, State.STALE)}
+    alone = {o.about for o in look.silent if o.state is State.SUCCESS}
+    if to.alerts:  # told by itself
+        ill |= alone
+    else:
+        well |= alone
+    looked = _looked(present)
+    if not any(o.state is State.STALE for o in look.silent):
         well.add(CONTROLLER)
-    for ref in sorted(open_):
-        if ref in well and ref not in ill:
-            yield Observation(ref, State.SUCCESS, reason=_OVER, message="Works again")
+    for ref, entry in sorted(open_.items(), key=lambda item: item[0]):
+        silence_lasts = entry.state == State.STALE and looked.get(ref, 0) <= entry.when
+        if ref in well and ref not in ill and not silence_lasts:
+            yield Observation(ref, State.SUCCESS, reason=_OVER, message="Works again", since=now)
 
 
-def _open(cluster: str, told: Told, to: Destination) -> list[ObjectRef]:
-    found = []
+def _looked(present: Iterable[Observation]) -> dict[ObjectRef, int]:
+    """When each Kustomization came to say what it says, and the newest of that as their controller's."""
+    found: dict[ObjectRef, int] = {}
+    for observation in present:
+        shown = observation.state in RESULTS or observation.begun
+        if observation.about.kind == "Kustomization" and shown:
+            for ref in (observation.about, CONTROLLER):
+                found[ref] = max(found.get(ref, 0), observation.since)
+    return found
+
+
+def _open(cluster: str, told: Told, to: Destination) -> dict[ObjectRef, Entry]:
+    """The troubles that were told last, with what was told."""
+    found = {}
     for line, entries in told.destinations.get(to.name, {}).items():
         last = entries[-1]
         if last.commit or last.state not in (State.FAILURE, State.STALE):
@@ -153,7 +258,7 @@ def _open(cluster: str, told: Told, to: Destination) -> list[ObjectRef]:
         where, _, about = line.rpartition(" ")
         parts = about.split("/")
         if where == cluster and len(parts) == 3:
-            found.append(ObjectRef(*parts))
+            found[ObjectRef(*parts)] = last
     return found
 
 
@@ -161,4 +266,4 @@ def tellable(views: Iterable[View], told: Told, to: Destination) -> Iterator[tup
     """The outcomes of all looks, and the troubles that no commit can be blamed for: begun and ended."""
     for view in views:
         yield from ((view, outcome) for outcome in view.look.outcomes)
-        yield from ((view, outcome) for outcome in troubles(view.look, told, to))
+        yield from ((view, outcome) for outcome in troubles(view.look, told, to, view.now))

@@ -25,6 +25,7 @@ from landed.model import (
     Secret,
     Update,
 )
+from landed.repositories import below
 
 if TYPE_CHECKING:
     from landed.http import Http, Request, TokenBucket
@@ -148,7 +149,7 @@ class GitOutlet:
         to = self.destination
         if to.takes != "statuses" or to.host != repository.host:
             return False
-        return to.within is None or f"{repository.path}/".startswith(f"{to.within.path}/")
+        return to.within is None or below(repository, to.within)
 
     def described(self, repository: Repository, commit: str) -> Described:
         """Ask the Git host what a commit is called and who wrote it, without patience: nobody should wait for that.
@@ -195,7 +196,9 @@ class ChannelOutlet:
         assert isinstance(payload, Digest | Event)  # noqa: S101 — the plan pairs them
         if isinstance(payload, Event) or not payload.about:
             return self._send(payload)
-        handle = self._posted.get(payload.about) or payload.handle
+        # Without a handle it is to be a new message, even where this run has posted one about the same before.
+        known = self._posted.get(payload.about) if payload.handle or payload.reply else None
+        handle = known or payload.handle
         if payload.reply and not handle:
             raise DeliveryError(f"{self._channel.name}: the message to answer could not be posted.", passing=True)
         try:
