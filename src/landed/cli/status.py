@@ -25,7 +25,8 @@ def command(**values: Any) -> int:
     from landed.cli.clusters import connected, readers, wants
     from landed.cli.compose import locate, repositories
     from landed.cli.present import console_for, show
-    from landed.run import look, summed_up
+    from landed.closing import summed_up
+    from landed.run import look
 
     o = Options(**values)
     console = console_for(o, ())

@@ -10,7 +10,8 @@ from msgspec import structs
 from landed import render
 from landed.model import RESULTS, Destination, Digest, Dispatch, Event, Mark, Observation, Outcome, State, Update
 from landed.plan.news import News, View, fingerprint, is_news, line_of
-from landed.plan.stories import CONTROLLER, Telling, essence, is_mute, is_new, story, tellable, telling
+from landed.plan.stories import Telling, essence, is_mute, is_new, story, telling
+from landed.plan.troubles import CONTROLLER, tellable
 from landed.told import Told
 
 
