@@ -155,7 +155,8 @@ def _sentence(error: Exception) -> str:
     """What the library says, in words; it gives bytes, with a part of the pattern behind a colon."""
     said = error.args[0] if error.args else b""
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    about = cut(clean(text.partition(": ")[2]).replace("\n", " "), _SHOWN)
+    named = clean(text.partition(": ")[2]).replace("\n", " ")
+    about = cut("".join(c if c.isprintable() else "\ufffd" for c in named), _SHOWN)
     for start, sentence in _COMPLAINTS.items():
         if text.startswith(start):
             return sentence.replace("{}", about)

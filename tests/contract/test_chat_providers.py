@@ -523,11 +523,12 @@ class TestEdits:
 
         assert len(kept(world)) == 1
 
-    def test_the_same_run_finds_it_without_being_told(self, world: World) -> None:
-        world.deliver(payload(world.way, State.PENDING))
-        world.deliver(payload(world.way, State.SUCCESS))
+    def test_without_a_handle_it_is_a_new_message_also_in_the_same_run(self, world: World) -> None:
+        first = world.deliver(payload(world.way, State.PENDING))
+        second = world.deliver(payload(world.way, State.SUCCESS))
 
-        assert len(kept(world)) == 1
+        assert first != second
+        assert len(kept(world)) == 2
 
     def test_other_commits_have_messages_of_their_own(self, world: World) -> None:
         first = world.deliver()
