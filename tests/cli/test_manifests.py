@@ -161,3 +161,16 @@ def test_what_manifests_tell_the_options_token_leaves_alone() -> None:
     assert Described((mine,)).beside(host, "comments") == ()
     assert Described((mine,)).hosts == (host,)
     assert Described((mine,)).kinds == frozenset()
+
+
+def test_an_alert_with_a_problem_is_also_told_that_its_provider_is_missing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = ALERTS.replace("{name: gh}", "{name: absent}").replace("kind: Kustomization", "kind: Kustomisation")
+    (folder / "flux" / "alerts.yaml").write_text(broken)
+
+    assert enter(["report", "--config", "flux", "--from-file", "cluster.json"]) == 2
+    said = capsys.readouterr().err
+    assert "Alert apps/to-git, spec.eventSources[0].kind" in said
+    assert 'Alert apps/to-git, spec.providerRef.name: there is no Provider "absent" in the namespace apps' in said
+    assert "Alert apps/to-chat, spec.providerRef.name" not in said

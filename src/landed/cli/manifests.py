@@ -138,6 +138,7 @@ def _with_clusters_own(files: Manifests, name: str, client: Client, gathered: _G
             *(x for x in own.listeners if (x.alert.namespace, x.alert.name) not in listeners),
         ),
         broken=files.broken | own.broken,
+        asking=(*files.asking, *own.asking),
     )
 
 

@@ -41,6 +41,16 @@ def alert(reading: Reading) -> Listener | None:
     return Listener(value, reading.place, reading.lines(), _with_defaults(reading.plain(), value.severity))
 
 
+def asks(reading: Reading) -> Listener | None:
+    """An Alert that has problems, as far as it says who it is and which Provider it wants; None where it does not."""
+    spec = reading.node.entry("spec")
+    ref = spec.entry("providerRef") if spec else None
+    provider = ref.text("name") if ref else ""
+    if not provider or not reading.name:
+        return None
+    return Listener(Alert(reading.namespace, reading.name, provider), reading.place, reading.lines())
+
+
 def _source(source: dict[str, Any], namespace: str) -> EventSource:
     labels = _pairs(source.get("matchLabels", {}))
     return EventSource(source["kind"], source["name"], source.get("namespace", namespace), labels)

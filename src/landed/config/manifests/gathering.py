@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from landed.config.manifests.alert import alert
+from landed.config.manifests.alert import alert, asks
 from landed.config.manifests.nodes import Node
 from landed.config.manifests.problems import one_line, quoted
 from landed.config.manifests.provider import provider
@@ -33,6 +33,7 @@ class Gathering:
         self._listeners: list[Listener] = []
         self._secrets: dict[tuple[str, str], Mapping[str, Secret]] = {}
         self._broken: set[tuple[str, str]] = set()
+        self._asking: list[Listener] = []
         self._places: dict[tuple[str, str, str], Place] = {}
         self._others: Counter[str] = Counter()
         self._receivers = self._nothing = 0
@@ -51,6 +52,7 @@ class Gathering:
             self._secrets,
             (*dict.fromkeys(self._notes), *self._left_out()),
             frozenset(self._broken),
+            tuple(self._asking),
         )
 
     def _object(self, node: Node, file: str, number: int, version: str, kind: str) -> None:
@@ -99,6 +101,8 @@ class Gathering:
             listener = alert(reading)
             if self._taken(reading) and listener:
                 self._listeners.append(listener)
+            elif reading.problems and (asked := asks(reading)):
+                self._asking.append(asked)
         self._finish(reading)
 
     def _secret(self, reading: Reading) -> None:

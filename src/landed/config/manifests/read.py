@@ -60,7 +60,7 @@ def unanswered(manifests: Manifests) -> tuple[Problem, ...]:
     known = {(provider.namespace, provider.name) for provider in manifests.providers} | manifests.broken
     return tuple(
         _unanswered(listener, known)
-        for listener in manifests.listeners
+        for listener in (*manifests.listeners, *manifests.asking)
         if (listener.alert.namespace, listener.alert.provider) not in known
     )
 

@@ -88,3 +88,5 @@ class Manifests(Struct, frozen=True):
     """What was ignored, and why: other kinds, suspended objects, fields without effect."""
     broken: frozenset[tuple[str, str]] = frozenset()
     """(namespace, name) of the Providers that are there, and left out because something is wrong with them."""
+    asking: tuple[Listener, ...] = ()
+    """The Alerts that are left out for that reason, as far as they say which Provider they want."""
