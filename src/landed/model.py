@@ -96,6 +96,10 @@ class Snapshot(Struct, frozen=True, gc=False):
     """``lastReconciled``."""
     duration: str = ""
     """Flux's own text, ``13.118402s``."""
+    first: int = 0
+    """``firstReconciled``: since when it has ended like this. This and ``times`` are kept as a Kustomization's path is."""
+    times: int = 0
+    """``totalReconciliations``: how often it has ended like this."""
 
 
 class Source(Struct, frozen=True):
@@ -123,6 +127,11 @@ class Source(Struct, frozen=True):
     fetch_failed: Condition | None = None
     suspended: bool = False
     deleting: bool = False
+    interval: int = 0
+    """Seconds between two looks of source-controller; 0 where unknown. Kept only where a commit is waited for; so is
+    ``handled``."""
+    handled: str = ""
+    """``lastHandledReconcileAt``: the last request to reconcile that the controller has seen."""
 
 
 class Kustomization(Struct, frozen=True, gc=False):
@@ -157,6 +166,10 @@ class Kustomization(Struct, frozen=True, gc=False):
     """What stands in the cluster by its doing, as messages call it (``Deployment/apps/web``), sorted."""
     patience: int = 0
     """Seconds after which kustomize-controller must have looked again: ``interval`` and ``timeout`` together."""
+    path: str = ""
+    """``spec.path``. This and what follows is kept only where a commit is waited for or a report shows it."""
+    handled: str = ""
+    """As a source's."""
 
 
 class HelmRelease(Struct, frozen=True):
@@ -304,6 +317,8 @@ class Look(Struct, frozen=True):
     """Why the cluster could not be read; then everything else is empty."""
     hint: str = ""
     """What to do about the error."""
+    read: Cluster | None = None
+    """What was judged, where somebody wants to know more of it than this."""
 
 
 class CommitStatus(Struct, frozen=True):
@@ -590,6 +605,125 @@ class Delivery(Struct, frozen=True):
     """What the destination gave to find it again."""
 
 
+class Relation(StrEnum):
+    """How a commit that is found somewhere relates to the commit that is asked about."""
+
+    SAME = "same"
+    AFTER = "after"
+    """A descendant: it contains the commit that is asked about."""
+    BEFORE = "before"
+    """An ancestor of it."""
+    APART = "apart"
+    """Neither contains the other."""
+    UNKNOWN = "unknown"
+    """Nobody could say. Never guessed from."""
+
+
+class Verdict(StrEnum):
+    """The answer of the gate."""
+
+    LIVE = "live"
+    FAILED = "failed"
+    WAITING = "waiting"
+    DIVERGED = "diverged"
+    """What is applied does not contain the commit, and its source will never bring it."""
+
+
+class Standing(Struct, frozen=True):
+    """How one object of one cluster stands to the commit that is asked about."""
+
+    cluster: str
+    about: ObjectRef
+    state: str
+    """A ``Verdict``; or ``suspended`` or ``deleting``, which are not waited for."""
+    commit: str = ""
+    """The commit that this speaks of: the one that is applied, or the one that failed or is being tried."""
+    revision: str = ""
+    """Flux's own string for it."""
+    reason: str = ""
+    """As an observation's."""
+    message: str = ""
+    """Why, in a sentence. It may quote Flux."""
+    since: int = 0
+    """Since when; 0 where unknown."""
+    waits_for: ObjectRef | None = None
+    """The dependency that it waits for."""
+    doomed: str = ""
+    """What is seen below it that will make it fail, before Flux gives up: ``Deployment/apps/web: ImagePullBackOff``."""
+
+
+class Answer(Struct, frozen=True):
+    """What the gate has found out about one commit."""
+
+    repository: Repository
+    commit: str
+    verdict: Verdict
+    standings: tuple[Standing, ...]
+    """Of every Kustomization that is meant, and of the HelmReleases below them; by cluster, then by object."""
+    unread: tuple[str, ...] = ()
+    """Clusters of which nothing is known at present."""
+    timed_out: bool = False
+    """It was still waiting when its time was up."""
+    began: int = 0
+    """When the wait began, in our clock; so is ``ended``."""
+    ended: int = 0
+    notes: tuple[str, ...] = ()
+    """What could not be found out, and who could tell: an ancestry that nobody knows."""
+
+    @property
+    def applied(self) -> str:
+        """The one commit that everything live has applied; empty where nothing is, or they differ."""
+        commits = {one.commit for one in self.standings if one.state == Verdict.LIVE}
+        return commits.pop() if len(commits) == 1 else ""
+
+
+class PodTrouble(Struct, frozen=True):
+    """Why a container of a pod, or a pod itself, does not run."""
+
+    pod: str
+    container: str = ""
+    """Empty where it is the pod as a whole, such as one that no node has room for."""
+    reason: str = ""
+    """``ImagePullBackOff``, ``CrashLoopBackOff``, ``Unschedulable`` …"""
+    message: str = ""
+    restarts: int = 0
+    log: tuple[str, ...] = ()
+    """The last lines it has written, without secrets; where they were asked for."""
+
+
+class Culprit(Struct, frozen=True):
+    """An object below a Kustomization that keeps it from being healthy."""
+
+    about: ObjectRef
+    """Its namespace is empty where it has none."""
+    status: str = ""
+    """What Flux calls it: ``InProgress``, ``Failed``, ``NotFound`` …"""
+    conditions: tuple[str, ...] = ()
+    """What its conditions complain of: ``Progressing: ProgressDeadlineExceeded: …``."""
+    pods: tuple[PodTrouble, ...] = ()
+    events: tuple[str, ...] = ()
+    """The last warnings about it and its pods, newest first: ``FailedScheduling: …``."""
+
+
+class Explanation(Struct, frozen=True):
+    """The root cause of one failure, as far as it could be found."""
+
+    cluster: str
+    about: ObjectRef
+    reason: str
+    message: str
+    """The cause in one sentence, the most telling first."""
+    culprits: tuple[Culprit, ...] = ()
+    waiting: tuple[ObjectRef, ...] = ()
+    """Everything that waits for it, directly or through others."""
+    path: str = ""
+    """Where it is in the repository."""
+    command: str = ""
+    """The next command to run."""
+    lacking: tuple[str, ...] = ()
+    """Permissions that would tell more, each as a sentence."""
+
+
 class Report(Struct, frozen=True):
     """Everything a run has to say for itself."""
 
@@ -601,6 +735,10 @@ class Report(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     """What was left out on purpose, and how it is asked for."""
     exit_code: int = 0
+    answer: Answer | None = None
+    """What became of the commit that was waited for."""
+    explanations: tuple[Explanation, ...] = ()
+    """Of what has failed, where they were asked for."""
 
 
 class Finding(Struct, frozen=True):

@@ -52,6 +52,9 @@ class Reader(Struct, frozen=True):
     """Since when histories are wanted → everything there. Raises ClusterError."""
     events: Asked | None = None
     """What the cluster's own events say of some objects."""
+    follow: Callable[[Callable[[], None]], None] | None = None
+    """Begin to watch: from then on ``read`` costs no request, and what is given is called after each change. From any
+    thread; more than once is as good as once."""
 
 
 class Line(Struct, frozen=True):
@@ -71,6 +74,8 @@ class Line(Struct, frozen=True):
     strict: bool = False
     details: bool = False
     """Whether there are Alerts, which ask for more than what became of commits."""
+    keep: bool = False
+    """Whether looks are to hold what was read."""
 
 
 def run(line: Line, stop: Callable[[Report], float | None]) -> Report:
@@ -99,6 +104,7 @@ def once(line: Line, told: Told, passing: frozenset[ObjectRef] = frozenset()) ->
         repositories=line.repositories,
         locate=line.locate,
         details=line.details,
+        keep=line.keep,
     )
     observed = bool(line.parts.outlets) and observe(looks, told, int(line.parts.now()))
     looks, due, happened = _known(line, looks, told)
@@ -131,6 +137,7 @@ def look(
     repositories: frozenset[Repository] = frozenset(),
     locate: Callable[[str], Repository | None] = repository,
     details: bool = False,
+    keep: bool = False,
 ) -> tuple[Look, ...]:
     """Read all clusters, several at once if there are several. One that cannot be read does not stop the others.
 
@@ -145,7 +152,7 @@ def look(
         except ClusterError as error:
             found[reader.cluster] = Look(reader.cluster, error=error.message, hint=error.hint)
         else:
-            found[reader.cluster] = judge(
+            judged = judge(
                 cluster,
                 now=now,
                 since=since,
@@ -154,6 +161,7 @@ def look(
                 locate=locate,
                 details=details,
             )
+            found[reader.cluster] = structs.replace(judged, read=cluster) if keep else judged
 
     if len(readers) == 1:
         look_at(readers[0])

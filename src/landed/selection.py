@@ -46,6 +46,9 @@ class Wants(Struct, frozen=True):
     """What their annotations add to events."""
     details: bool = False
     """What Alerts are matched with and tell of: labels, health, inventories, intervals; ``metadata`` as well."""
+    rollout: bool = False
+    """What it takes to wait for a commit and to show how it fares: paths, intervals, handled requests, whole histories.
+    """
     kinds: frozenset[str] = frozenset()
     """Kinds of sources and releases that are wanted although no Kustomization refers to them."""
 
@@ -57,14 +60,19 @@ class Selection(Struct, frozen=True):
     """Names; ``*`` and ``?`` stand for any characters and one."""
     kustomizations: tuple[str, ...] = ()
     """``name`` or ``namespace/name``, with ``*`` and ``?`` in both parts. Case matters, as in Kubernetes."""
+    paths: tuple[str, ...] = ()
+    """``spec.path``, with or without ``./`` and slashes at its ends; ``*`` and ``?`` match. A folder means what is below
+    it, too."""
     label_selector: str = ""
     """In Kubernetes' syntax; pass it to ``parse_label_selector`` first to know that it is good."""
 
-    def admits(self, namespace: str, name: str, labels: Mapping[str, str]) -> bool:
+    def admits(self, namespace: str, name: str, labels: Mapping[str, str], path: str = "") -> bool:
         """Whether a Kustomization is meant. Raises ConfigurationError if the label selector is not one."""
         if self.namespaces and not _matches(self.namespaces, namespace):
             return False
         if self.kustomizations and not _names(self.kustomizations, namespace, name):
+            return False
+        if self.paths and not _below(self.paths, path):
             return False
         if not self.label_selector:
             return True
@@ -110,6 +118,17 @@ def _names(patterns: tuple[str, ...], namespace: str, name: str) -> bool:
         _matches((place,), namespace) and _matches((called,), name)
         for place, _, called in ((p if "/" in p else f"*/{p}").partition("/") for p in patterns)
     )
+
+
+def _below(patterns: tuple[str, ...], path: str) -> bool:
+    """Whether a path, or a folder above it, is one of these."""
+    parts = _parts(path)
+    folders = ["/".join(parts[:number]) for number in range(len(parts) + 1)]
+    return any(_matches(("/".join(_parts(pattern)),), folder) for pattern in patterns for folder in folders)
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
 
 
 def _matches(patterns: tuple[str, ...], text: str) -> bool:

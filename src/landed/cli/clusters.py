@@ -29,13 +29,15 @@ def selection(o: Options) -> Selection:
     """Which Kustomizations are meant. Raises ConfigurationError for a selector that does not parse."""
     if o.label_selector:
         parse_label_selector(o.label_selector)
-    return Selection(o.namespace, o.kustomization, o.label_selector)
+    return Selection(o.namespace, o.kustomization, o.path, o.label_selector)
 
 
-def wants(o: Options, kinds: Collection[str] = ()) -> Wants:
-    """What is to be known of objects beyond commits; ``kinds`` are those that Alerts ask about."""
+def wants(o: Options, kinds: Collection[str] = (), *, rollout: bool = False) -> Wants:
+    """What is to be known of objects beyond commits; ``kinds`` are those that Alerts ask about, ``rollout`` is whether
+    it is shown how a commit fares.
+    """
     metadata = bool(o.change_request_comments or o.commit_status_expr or o.github_dispatch)
-    return Wants(metadata, bool(o.config), frozenset(kinds))
+    return Wants(metadata, bool(o.config), rollout, frozenset(kinds))
 
 
 @contextmanager

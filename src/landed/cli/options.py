@@ -7,6 +7,7 @@ as unset everywhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ class Options(Struct, frozen=True, kw_only=True):
     repository: tuple[str, ...] = ()
     namespace: tuple[str, ...] = ()
     kustomization: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
     label_selector: str = ""
     github_token: Secret = Secret("")
     github_app_id: str = ""
@@ -65,6 +67,17 @@ class Options(Struct, frozen=True, kw_only=True):
     rate_limit: tuple[str, ...] = ()
     ledger: str = ""
     lock_timeout: float = 30.0
+    commit: str = ""
+    repository_path: str = ""
+    timeout: float = 900.0
+    failure_grace: float = 30.0
+    fail_early: bool = False
+    reconcile: bool = False
+    allow_empty: bool = False
+    explain: str = "none"
+    write: tuple[str, ...] = ()
+    listen: str = ""
+    leader_elect: str = ""
     dry_run: bool = False
     fail_on: str = "never"
     strict: bool = False
@@ -79,6 +92,24 @@ class Lines(click.ParamType[str]):
 
     name = "text"
     envvar_list_splitter = "\n"
+
+
+class Duration(click.ParamType[float]):
+    """A length of time: ``15m``, ``1h30m``, ``90`` (seconds)."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it, in seconds."""
+        from landed.flux.times import length
+
+        if isinstance(value, int | float):
+            return float(value)
+        text = value.strip()
+        seconds = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text) else length(text)
+        if not seconds and not re.fullmatch(r"0+(ms|s|m|h)?", text):
+            self.fail(f"{value!r} is not a length of time. Write 90, 90s, 15m or 1h30m.", param, ctx)
+        return seconds
 
 
 class SecretText(click.ParamType[Secret]):
@@ -190,6 +221,11 @@ SELECTION = (
     several("--repository", metavar="URL", help="Only what comes from this Git repository."),
     several("--namespace", metavar="NAME", help="Only Kustomizations in this namespace."),
     several("--kustomization", metavar="[NAMESPACE/]NAME", help="Only these Kustomizations; * and ? match."),
+    several(
+        "--path",
+        metavar="PATH",
+        help="Only Kustomizations of this folder of their source, and of those below it; * and ? match.",
+    ),
     option(
         "--label-selector",
         metavar="SELECTOR",
@@ -377,6 +413,65 @@ LEDGER = (
         default=30.0,
         metavar="SECONDS",
         help="How long to wait for another run that holds the ledger.",
+    ),
+)
+
+GATE = (
+    option(
+        "--commit",
+        metavar="HASH",
+        default="",
+        help="The commit to wait for. Default: the commit of the CI job, else what is checked out in "
+        "--repository-path.",
+    ),
+    option(
+        "--repository-path",
+        metavar="DIR",
+        default="",
+        help="A checkout to ask which commit contains which, where no Git host can be asked. Default: none.",
+    ),
+    option(
+        "--timeout",
+        type=Duration(),
+        default="15m",
+        metavar="DURATION",
+        help="How long to wait: 90, 15m, 1h30m.",
+    ),
+    option(
+        "--failure-grace",
+        type=Duration(),
+        default="30s",
+        metavar="DURATION",
+        help="How long a failure that may pass by itself must last, and one more try by Flux, before it counts. "
+        "As long may a cluster be unreadable.",
+    ),
+    flag(
+        "--fail-early",
+        help="Fail as soon as a pod cannot start (image, crash loop, configuration, no room, quota), before Flux's own "
+        "timeout. Without it this is told and waited out. Takes the rights of --explain.",
+    ),
+    flag(
+        "--reconcile",
+        help="Ask Flux to fetch and apply now, once (takes the right to patch sources and Kustomizations).",
+    ),
+    flag("--allow-empty", help="Count it as live where no Kustomization is meant, instead of an error."),
+)
+
+EXPLAIN = (
+    option(
+        "--explain",
+        type=click.Choice(["none", "objects", "events", "logs"]),
+        default="none",
+        help="How far to look into what has failed: not at all, at its objects and pods, also at their events, also at "
+        "the last lines of their logs. Takes more rights, and says which.",
+    ),
+)
+
+WRITING = (
+    several(
+        "--write",
+        metavar="FORMAT=PATH",
+        help="Also write the report to a file: json, markdown, junit, html, or dotenv (for GitLab).",
     ),
 )
 

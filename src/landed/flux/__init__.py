@@ -70,7 +70,7 @@ class Reader:
         wants: Wants = Wants(),  # noqa: B008 (so is this)
     ) -> None:
         self._values = Values(selection, since, wants)
-        self._shapes = _shapes(wants, by_label=bool(selection.label_selector))
+        self._shapes = _shapes(wants, selection)
         self._source_shape = self._shapes.pop(_SOURCE)
         self._objects: dict[str, dict[ObjectRef, Any]] = {}
         self._warnings: dict[str, dict[str, None]] = {}
@@ -189,18 +189,19 @@ class Reader:
         self._warnings.setdefault(kind, {})[warning] = None
 
 
-def _shapes(wants: Wants, *, by_label: bool) -> dict[str, Any]:
+def _shapes(wants: Wants, selection: Selection) -> dict[str, Any]:
     """In which shape each kind is decoded: what is not wanted costs next to nothing. All sources have one shape."""
     unread, details = wire.Unread, wants.details
-    labels = wire.Labels if details or by_label else unread
+    labels = wire.Labels if details or selection.label_selector else unread
+    more = wire.Text if wants.rollout or selection.paths else unread
     annotations = wire.Annotations if details or wants.metadata else unread
     owner = wire.Labels if details else wire.Owner | None
     text, inventory = (wire.Text, wire.Inventory | None) if details else (unread, unread)
     marks = (wire.Labels, wire.Annotations) if details else (unread, unread)
     return {
-        "Kustomization": wire.Kustomization[labels, annotations, text, inventory],  # type: ignore[valid-type]
+        "Kustomization": wire.Kustomization[labels, annotations, text, inventory, more],  # type: ignore[valid-type]
         "HelmRelease": wire.HelmRelease[owner, annotations, text],  # type: ignore[valid-type]
-        _SOURCE: wire.Source[marks[0], marks[1]],  # type: ignore[valid-type]
+        _SOURCE: wire.Source[marks[0], marks[1], more],  # type: ignore[valid-type]
     }
 
 

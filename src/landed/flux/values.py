@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 #: https://fluxcd.io/flux/components/notification/alerts/#event-metadata-from-object-annotations
 EVENT_METADATA = "event.toolkit.fluxcd.io/"
 
-_NO_KUSTOMIZATION_STATUS: wire.KustomizationStatus[Any] = wire.KustomizationStatus()
+_NO_KUSTOMIZATION_STATUS: wire.KustomizationStatus[Any, Any] = wire.KustomizationStatus()
 _NO_HELM_STATUS: wire.HelmReleaseStatus[Any] = wire.HelmReleaseStatus()
-_NO_SOURCE_STATUS = wire.SourceStatus()
-_NO_SOURCE_SPEC = wire.SourceSpec()
+_NO_SOURCE_STATUS: wire.SourceStatus[Any] = wire.SourceStatus()
+_NO_SOURCE_SPEC: wire.SourceSpec[Any] = wire.SourceSpec()
 _NO_ARTIFACT = wire.Artifact()
 _NO_ARTIFACT_METADATA = wire.ArtifactMetadata()
 _NO_SNAPSHOT_METADATA = wire.SnapshotMetadata()
@@ -42,6 +42,8 @@ class Values:
         self._since = since
         self._labels = wants.details or bool(selection.label_selector)
         self._details = wants.details
+        self._rollout = wants.rollout
+        self._paths = wants.rollout or bool(selection.paths)
         self._read = _READ_IN_DETAIL if wants.details else _READ
         self._texts: dict[str, str] = {}
         self._refs: dict[tuple[str, str, str], ObjectRef] = {}
@@ -50,14 +52,15 @@ class Values:
         self.seen = 0
         """The newest ``lastReconciled`` of the Kustomizations made so far."""
 
-    def kustomization(self, raw: wire.Kustomization[Any, Any, Any, Any]) -> Kustomization | None:
+    def kustomization(self, raw: wire.Kustomization[Any, Any, Any, Any, Any]) -> Kustomization | None:
         """Make a Kustomization; None if it is not selected."""
         meta, spec, status = raw.metadata, raw.spec, raw.status or _NO_KUSTOMIZATION_STATUS
         shared = self._texts.setdefault
         namespace, name = self._text(meta.namespace), meta.name
         applied, attempted = status.lastAppliedRevision or "", status.lastAttemptedRevision or ""
         labels = self._labelled(meta.labels) if self._labels else self._nothing
-        if not self._selection.admits(namespace, name, labels):
+        path = self._text(spec.path) if self._paths else ""
+        if not self._selection.admits(namespace, name, labels, path):
             return None
         states = self._states(status.conditions)
         source = spec.sourceRef
@@ -82,11 +85,13 @@ class Values:
             states.get("Healthy"),
             tuple(sorted(_inventory(status.inventory))) if self._details and status.inventory else (),
             _patience(spec) if self._details else 0,
+            path,
+            (status.lastHandledReconcileAt or "") if self._rollout else "",
         )
 
     def meant(self, namespace: str, name: str) -> bool:
         """Whether a Kustomization of which only this much is known may be selected."""
-        return structs.replace(self._selection, label_selector="").admits(namespace, name, {})
+        return structs.replace(self._selection, label_selector="", paths=()).admits(namespace, name, {})
 
     def helm_release(self, raw: wire.HelmRelease[Any, Any, Any]) -> HelmRelease:
         """Make a HelmRelease."""
@@ -108,7 +113,7 @@ class Values:
             stalled=states.get("Stalled"),
         )
 
-    def source(self, kind: str, raw: wire.Source[Any, Any]) -> Source:
+    def source(self, kind: str, raw: wire.Source[Any, Any, Any]) -> Source:
         """Make a source of any kind."""
         meta, spec, status = raw.metadata, raw.spec or _NO_SOURCE_SPEC, raw.status or _NO_SOURCE_STATUS
         artifact = status.artifact or _NO_ARTIFACT
@@ -130,6 +135,8 @@ class Values:
             fetch_failed=states.get("FetchFailed"),
             suspended=spec.suspend is True,
             deleting=meta.deletionTimestamp is not None,
+            interval=int(length(spec.interval) + 0.5) if self._rollout else 0,
+            handled=(status.lastHandledReconcileAt or "") if self._rollout else "",
         )
 
     def _owner(self, namespace: str, labels: wire.Owner | wire.Labels) -> ObjectRef | None:
@@ -187,22 +194,23 @@ class Values:
             self._settled[key] = made
         return made
 
-    def _history(self, status: wire.KustomizationStatus[Any]) -> tuple[Snapshot, ...]:
+    def _history(self, status: wire.KustomizationStatus[Any, Any]) -> tuple[Snapshot, ...]:
         """The snapshots that may still be news.
 
         Flux keeps the newest first, so reading stops at the first one older than ``since``; everything that ended
         since then is kept, whatever its revision: a result may have been overtaken by a run that goes on, in which
         case nothing else tells of it. With ``since`` 0 nothing was looked at before, and what came and went is no
         news: the newest one suffices, for its duration. Always kept is the newest one of a revision that was
-        attempted in vain, because nothing else in the status tells its origin revision.
+        attempted in vain, because nothing else in the status tells its origin revision. Where a rollout is shown, all of
+        it is kept.
         """
         entries = status.history or ()
         kept = []
-        for entry in entries if self._since else entries[:1]:
+        for entry in entries if self._since or self._rollout else entries[:1]:
             at = seconds(entry.lastReconciled)
             if at > self.seen:
                 self.seen = at
-            if at < self._since:
+            if at < self._since and not self._rollout:
                 break
             kept.append(self._snapshot(entry))
         attempted = status.lastAttemptedRevision
@@ -219,6 +227,8 @@ class Values:
             self._text(raw.lastReconciledStatus),
             seconds(raw.lastReconciled),
             raw.lastReconciledDuration or "",
+            seconds(raw.firstReconciled) if self._rollout else 0,
+            (raw.totalReconciliations or 0) if self._rollout else 0,
         )
 
 
@@ -251,7 +261,7 @@ def _inventory(inventory: wire.Inventory) -> Iterator[str]:
             yield spelt
 
 
-def _patience(spec: wire.KustomizationSpec[Any]) -> int:
+def _patience(spec: wire.KustomizationSpec[Any, Any]) -> int:
     """Seconds within which a Kustomization is looked at again; 0 where its interval is none.
 
     https://fluxcd.io/flux/components/kustomize/kustomizations/#timeout
@@ -265,7 +275,7 @@ def _observed(generation: int | None) -> int:
     return -1 if generation is None else generation
 
 
-def _pointer(ref: ObjectRef, spec: wire.SourceSpec) -> str:
+def _pointer(ref: ObjectRef, spec: wire.SourceSpec[Any]) -> str:
     if ref.kind == "Bucket":
         return f"bucket={spec.bucketName or ''}/{spec.prefix or ''}"
     if ref.kind not in _PRECEDENCE:

@@ -21,6 +21,7 @@ L = TypeVar("L")
 A = TypeVar("A")
 D = TypeVar("D")
 V = TypeVar("V")
+P = TypeVar("P")
 _Name = Annotated[str, Meta(min_length=1)]
 
 #: Everything that decoding foreign bytes can raise.
@@ -85,7 +86,9 @@ class SnapshotMetadata(Struct, gc=False):
 class Snapshot(Struct, gc=False):
     """An entry of ``.status.history``."""
 
+    firstReconciled: str | None = None
     lastReconciled: str | None = None
+    totalReconciliations: int | None = None
     lastReconciledStatus: str | None = None
     lastReconciledDuration: str | None = None
     metadata: SnapshotMetadata | None = None
@@ -103,18 +106,19 @@ class Inventory(Struct, gc=False):
     entries: list[Entry] | None = None
 
 
-class KustomizationSpec(Struct, Generic[D], gc=False):
-    """``.spec`` of a Kustomization, with its times as text or unread."""
+class KustomizationSpec(Struct, Generic[D, P], gc=False):
+    """``.spec`` of a Kustomization, with its times and its path as text or unread."""
 
     sourceRef: Reference
     suspend: bool | None = None
     dependsOn: list[Dependency] | None = None
     interval: D = None  # type: ignore[assignment]  # as below: absent is None in each of the shapes
     timeout: D = None  # type: ignore[assignment]
+    path: P = None  # type: ignore[assignment]
 
 
-class KustomizationStatus(Struct, Generic[V], gc=False):
-    """``.status`` of a Kustomization, with its inventory or without."""
+class KustomizationStatus(Struct, Generic[V, P], gc=False):
+    """``.status`` of a Kustomization, with its inventory and what it has handled or without."""
 
     observedGeneration: int | None = None
     conditions: list[Condition] | None = None
@@ -123,14 +127,15 @@ class KustomizationStatus(Struct, Generic[V], gc=False):
     lastAttemptedRevision: str | None = None
     history: list[Snapshot] | None = None
     inventory: V = None  # type: ignore[assignment]
+    lastHandledReconcileAt: P = None  # type: ignore[assignment]
 
 
-class Kustomization(Struct, Generic[L, A, D, V], gc=False):
+class Kustomization(Struct, Generic[L, A, D, V, P], gc=False):
     """A Kustomization."""
 
     metadata: Metadata[L, A]
-    spec: KustomizationSpec[D]
-    status: KustomizationStatus[V] | None = None
+    spec: KustomizationSpec[D, P]
+    status: KustomizationStatus[V, P] | None = None
 
 
 class Owner(
@@ -169,7 +174,7 @@ class HelmRelease(Struct, Generic[L, A, D], gc=False):
     status: HelmReleaseStatus[D] | None = None
 
 
-class SourceSpec(Struct, gc=False):
+class SourceSpec(Struct, Generic[P], gc=False):
     """``.spec`` of any source: no member means different things in two kinds."""
 
     url: str | None = None
@@ -178,6 +183,7 @@ class SourceSpec(Struct, gc=False):
     prefix: str | None = None
     ref: dict[str, str | None] | None = None
     suspend: bool | None = None
+    interval: P = None  # type: ignore[assignment]
 
 
 class ArtifactMetadata(
@@ -202,19 +208,20 @@ class Artifact(Struct, gc=False):
     metadata: ArtifactMetadata | None = None
 
 
-class SourceStatus(Struct, gc=False):
+class SourceStatus(Struct, Generic[P], gc=False):
     """``.status`` of a source."""
 
     conditions: list[Condition] | None = None
     artifact: Artifact | None = None
+    lastHandledReconcileAt: P = None  # type: ignore[assignment]
 
 
-class Source(Struct, Generic[L, A], gc=False):
+class Source(Struct, Generic[L, A, P], gc=False):
     """A source of any kind."""
 
     metadata: Metadata[L, A]
-    spec: SourceSpec | None = None
-    status: SourceStatus | None = None
+    spec: SourceSpec[P] | None = None
+    status: SourceStatus[P] | None = None
 
 
 class PageMetadata(Struct, gc=False, rename={"continue_": "continue"}):
