@@ -10,12 +10,12 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -37,6 +37,13 @@ class Answer(Struct, frozen=True):
     headers: tuple[str, ...] = ("Content-Type: application/json",)
 
 
+class Flow(Struct, frozen=True):
+    """An answer that goes on: each part is sent as a chunk of its own as soon as there is one."""
+
+    parts: Iterable[bytes]
+    headers: tuple[str, ...] = ("Content-Type: application/json",)
+
+
 class Seen(Struct, frozen=True):
     """What a server was asked since it was last asked to forget."""
 
@@ -48,10 +55,10 @@ class Seen(Struct, frozen=True):
 class Handler(Protocol):
     """What answers; made inside the server's process."""
 
-    def __call__(self, request: Request) -> Answer: ...
+    def __call__(self, request: Request) -> Answer | Flow: ...
 
-    def order(self, command: str) -> None:
-        """Carry out an order of the benchmark's."""
+    def order(self, command: str) -> object:
+        """Carry out an order of the benchmark's, and give what it brought."""
 
 
 class Server(Struct, frozen=True):
@@ -66,10 +73,10 @@ class Server(Struct, frozen=True):
         answer: Seen = self.pipe.recv()
         return answer
 
-    def order(self, command: str) -> None:
-        """Pass ``command`` to the handler and wait until it is done."""
+    def order(self, command: str) -> Any:
+        """Pass ``command`` to the handler, wait until it is done, and give what it brought."""
         self.pipe.send(command)
-        self.pipe.recv()
+        return self.pipe.recv()
 
 
 @contextmanager
@@ -125,8 +132,7 @@ def _run(
         if command == "seen":
             pipe.send(counter.take())
         else:
-            handler.order(command)
-            pipe.send(None)
+            pipe.send(handler.order(command))
 
 
 def _next(pipe: Connection) -> str:
@@ -151,9 +157,21 @@ def _talk(connection: socket.socket, tls: ssl.SSLContext | None, handler: Handle
         with connection, connection.makefile("rb") as reader:
             while request := _read(reader.readline, reader.read):
                 counter.asked(request)
-                connection.sendall(_bytes(handler(request)))
+                answer = handler(request)
+                if isinstance(answer, Flow):
+                    _flow(connection, answer)
+                else:
+                    connection.sendall(_bytes(answer))
     except OSError:  # the client left
         return
+
+
+def _flow(connection: socket.socket, answer: Flow) -> None:
+    head = ("HTTP/1.1 200 OK", *answer.headers, "Transfer-Encoding: chunked", "", "")
+    connection.sendall("\r\n".join(head).encode("latin-1"))
+    for part in answer.parts:
+        connection.sendall(b"%x\r\n%b\r\n" % (len(part), part))
+    connection.sendall(b"0\r\n\r\n")
 
 
 def _read(line: Callable[[], bytes], read: Callable[[int], bytes]) -> Request | None:

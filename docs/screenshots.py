@@ -1,4 +1,5 @@
-"""Takes the pictures of the README: plays the demo's story and looks at its page with a headless Chromium.
+"""Takes the pictures of the README: plays the demo's story and looks at its page with a headless Chromium, and at the
+HTML report of a fleet on a bad morning.
 
     python docs/screenshots.py            needs chromium or chromium-headless-shell in PATH
 
@@ -17,8 +18,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import fleet
 from msgspec import Struct
 
+from landed.reports import render
+from landed.reports.interface import View
 from landed.sandbox.clock import Clock
 from landed.sandbox.flux import Flux
 from landed.sandbox.look import Look
@@ -49,6 +53,10 @@ PICTURES = (
     Picture("demo-dark.png", "Repaired", flags=(DARK,)),
     Picture("inbox.png", "It stands", "/inbox", "1480,940"),
 )
+REPORTS = (
+    Picture("report.png", "", "report.html", "1280,1810"),
+    Picture("report-dark.png", "", "report.html", "1280,1810", flags=(DARK,)),
+)
 
 
 def main() -> None:
@@ -56,6 +64,7 @@ def main() -> None:
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         sys.exit(f"There is no browser: none of {', '.join(BROWSERS)} is in PATH.")
+    _report(browser)
     clock, progress = Clock(MINUTES), Progress(scenes())
     with Sandbox(clock=clock) as sandbox, tempfile.TemporaryDirectory() as folder:
         sandbox.page = Page(sandbox, progress).answer
@@ -68,6 +77,14 @@ def main() -> None:
                     _shoot(browser, sandbox.url, picture)
 
         tell(stage, progress, Path(folder), say, lambda _: None)
+
+
+def _report(browser: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder, "report.html")
+        page.write_text(render("html", fleet.report(), View(fleet.NOW)), encoding="utf-8")
+        for picture in REPORTS:
+            _shoot(browser, f"file://{folder}/", picture)
 
 
 def _shoot(browser: str, url: str, picture: Picture) -> None:

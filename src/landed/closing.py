@@ -6,8 +6,16 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import structs
 
-from landed.errors import CLUSTER_UNREADABLE, COMMIT_FAILED, CONFIGURATION, DONE, UNDELIVERED
-from landed.model import Delivery, Look, Report, State
+from landed.errors import (
+    CLUSTER_UNREADABLE,
+    COMMIT_FAILED,
+    CONFIGURATION,
+    DIVERGED,
+    DONE,
+    TIMED_OUT,
+    UNDELIVERED,
+)
+from landed.model import Answer, Delivery, Look, Report, State, Verdict
 
 
 def summed_up(
@@ -34,6 +42,26 @@ def summed_up(
     if any(delivery.error and (strict or not delivery.read_only) for delivery in deliveries):
         return structs.replace(report, exit_code=UNDELIVERED)
     return structs.replace(report, exit_code=CONFIGURATION if strict and warnings else DONE)
+
+
+def gated(report: Report, answer: Answer, *, strict: bool) -> Report:
+    """The report of a run that waited for a commit, with its exit code.
+
+    What is certain comes first: that the commit failed or can no longer land. Then that a cluster could not be read,
+    for nothing is known of it; then that time was up.
+    """
+    if answer.verdict in _ANSWERED:
+        return structs.replace(report, exit_code=_ANSWERED[answer.verdict])
+    if answer.unread:
+        return structs.replace(report, exit_code=CLUSTER_UNREADABLE)
+    if answer.verdict is Verdict.WAITING:
+        return structs.replace(report, exit_code=TIMED_OUT)
+    if any(delivery.error and (strict or not delivery.read_only) for delivery in report.deliveries):
+        return structs.replace(report, exit_code=UNDELIVERED)
+    return structs.replace(report, exit_code=CONFIGURATION if strict and report.warnings else DONE)
+
+
+_ANSWERED = {Verdict.FAILED: COMMIT_FAILED, Verdict.DIVERGED: DIVERGED}
 
 
 def _only_read(deliveries: Iterable[Delivery]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from threading import Event
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -45,6 +46,10 @@ class Tongue(Protocol):
         """What is being done at the moment; shown only when it takes long."""
 
 
+def _always() -> bool:
+    return True
+
+
 class Parts(Struct, frozen=True):
     """What it takes to deliver."""
 
@@ -53,6 +58,43 @@ class Parts(Struct, frozen=True):
     tongue: Tongue
     now: Callable[[], float]
     """Seconds since the Unix epoch."""
+    may: Callable[[], bool] = _always
+    """Whether it is still for us to deliver: asked before each one."""
+
+
+class Rest:
+    """Destinations that took nothing are left alone for a while, longer each time: a run that goes on must neither
+    press them nor wait for them at every look.
+    """
+
+    #: Seconds: the first rest, and the longest.
+    FIRST, LONGEST = 5.0, 300.0
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+        self._length: dict[str, float] = {}
+        self._failed: dict[str, tuple[Delivery, ...]] = {}
+
+    def awake(self, outlets: Mapping[str, Outlet], now: float) -> Mapping[str, Outlet]:
+        """Those that may be told something at ``now``, in seconds."""
+        if not self._until:
+            return outlets
+        return {name: outlet for name, outlet in outlets.items() if self._until.get(name, 0.0) <= now}
+
+    def outstanding(self, now: float) -> tuple[Delivery, ...]:
+        """What could not be delivered to those that rest."""
+        return tuple(d for name, failed in self._failed.items() if self._until[name] > now for d in failed)
+
+    def note(self, deliveries: Iterable[Delivery], now: float) -> None:
+        """Take down what became of deliveries that were tried at ``now``."""
+        for name, its in _by_name(deliveries).items():
+            if any(not d.error for d in its) or all(d.read_only for d in its):
+                for known in (self._until, self._length, self._failed):
+                    known.pop(name, None)
+            else:
+                self._length[name] = min(self._length.get(name, self.FIRST / 2) * 2, self.LONGEST)
+                self._until[name] = now + self._length[name]
+                self._failed[name] = tuple(its)
 
 
 def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delivery, ...]:
@@ -72,7 +114,12 @@ def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delive
     results: SimpleQueue[_Result] = SimpleQueue()
     signs = _Signs()
     crews = [
-        Crew(_sender(parts.outlets[name], results, signs), its, parts.outlets[name].workers, parts.outlets[name].lane)
+        Crew(
+            _sender(parts.outlets[name], parts.may, results, signs),
+            its,
+            parts.outlets[name].workers,
+            parts.outlets[name].lane,
+        )
         for name, its in _by_destination(updates).items()
     ]
     deliveries: list[Delivery] = []
@@ -137,12 +184,14 @@ def _lasting(outlet: Outlet) -> bool:
     return outlet.destination.takes in CAN_BE_READ_BACK
 
 
-def _sender(outlet: Outlet, results: SimpleQueue[_Result], signs: _Signs) -> Callable[[Update], None]:
+def _sender(
+    outlet: Outlet, may: Callable[[], bool], results: SimpleQueue[_Result], signs: _Signs
+) -> Callable[[Update], None]:
     """What cannot be looked up later is taken down before the next one is sent: a run that is killed repeats one."""
 
     def send(update: Update) -> None:
         written = signs.new()
-        results.put((_send(outlet, update), written))
+        results.put((_send(outlet, update) if may() else undelivered(update, _not_ours(outlet)), written))
         if not _lasting(outlet):
             written.wait()
 
@@ -172,6 +221,7 @@ class _Signs:
 
 
 def _send(outlet: Outlet, update: Update) -> Delivery:
+    began = monotonic()
     try:
         handle = outlet.deliver(update)
     except DeliveryError as error:
@@ -181,7 +231,11 @@ def _send(outlet: Outlet, update: Update) -> Delivery:
     except Exception as error:  # noqa: BLE001 — a fault of ours in one destination must not silence the others
         what = f"{outlet.destination.name}: an unexpected {type(error).__name__}; this is a fault of landed"
         return Delivery(update, what, "Please report it, with the steps that lead to it.")
-    return Delivery(update, handle=handle)
+    return Delivery(update, handle=handle, took=monotonic() - began)
+
+
+def _not_ours(outlet: Outlet) -> DeliveryError:
+    return DeliveryError(f"{outlet.destination.name}: another replica leads now, and tells it.", passing=True)
 
 
 def undelivered(update: Update, error: DeliveryError) -> Delivery:
@@ -194,6 +248,13 @@ def undelivered(update: Update, error: DeliveryError) -> Delivery:
         uncertain=error.uncertain,
         read_only=error.read_only,
     )
+
+
+def _by_name(deliveries: Iterable[Delivery]) -> dict[str, list[Delivery]]:
+    groups: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        groups.setdefault(delivery.update.destination, []).append(delivery)
+    return groups
 
 
 def _by_destination(updates: Iterable[Update]) -> dict[str, list[Update]]:

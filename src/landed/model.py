@@ -97,7 +97,7 @@ class Snapshot(Struct, frozen=True, gc=False):
     duration: str = ""
     """Flux's own text, ``13.118402s``."""
     first: int = 0
-    """``firstReconciled``: since when it has ended like this. This and ``times`` are kept as a Kustomization's path is."""
+    """``firstReconciled``: since when it has ended like this. Kept as a Kustomization's path is; so is ``times``."""
     times: int = 0
     """``totalReconciliations``: how often it has ended like this."""
 
@@ -204,6 +204,8 @@ class Cluster(Struct, frozen=True):
     """Objects that made no sense, each named, and kinds that could not be read."""
     seen: int = 0
     """The newest ``lastReconciled`` among all histories: how far, in the cluster's clock, this look reaches."""
+    beside: frozenset[ObjectRef] = frozenset()
+    """Kustomizations that are not meant themselves, and are here because others that are depend on them."""
 
 
 class Repository(Struct, frozen=True, order=True):
@@ -603,6 +605,8 @@ class Delivery(Struct, frozen=True):
     """The host knows the token, and it may not write there: as on a pull request from a fork."""
     handle: str = ""
     """What the destination gave to find it again."""
+    took: float = 0.0
+    """Seconds until it was acknowledged."""
 
 
 class Relation(StrEnum):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from landed.closing import summed_up
-from landed.delivery import Parts, deliver, undelivered
+from landed.delivery import Parts, Rest, deliver, undelivered
 from landed.errors import (
     ClusterError,
     DeliveryError,
@@ -38,10 +38,14 @@ from landed.told import Told
 
 if TYPE_CHECKING:
     from landed.background import Asked
+    from landed.explaining import Search
     from landed.plan.changes import Events
 
 #: Seconds that may lie between the time in a snapshot and its being there to read.
 STAMPED_BEFORE = 60
+
+#: Clusters that are read at once.
+WORKERS = 32
 
 
 class Reader(Struct, frozen=True):
@@ -55,6 +59,14 @@ class Reader(Struct, frozen=True):
     follow: Callable[[Callable[[], None]], None] | None = None
     """Begin to watch: from then on ``read`` costs no request, and what is given is called after each change. From any
     thread; more than once is as good as once."""
+    request: Callable[[ObjectRef, str], None] | None = None
+    """Ask the controller of an object to look now, with a fresh token. Raises ClusterError."""
+    evidence: Search | None = None
+    """What stands below objects that fail, or will."""
+
+
+def _nobody() -> None:
+    """Whom a change is told where nobody waits for one."""
 
 
 class Line(Struct, frozen=True):
@@ -63,7 +75,8 @@ class Line(Struct, frozen=True):
     readers: Sequence[Reader]
     parts: Parts
     wording: Wording
-    pause: Callable[[float], None]
+    pause: Callable[[float], object]
+    """Wait for so many seconds, or until something has changed."""
     repositories: frozenset[Repository] = frozenset()
     locate: Callable[[str], Repository | None] = repository
     """The repository behind a URL."""
@@ -76,6 +89,8 @@ class Line(Struct, frozen=True):
     """Whether there are Alerts, which ask for more than what became of commits."""
     keep: bool = False
     """Whether looks are to hold what was read."""
+    wake: Callable[[], None] = _nobody
+    """Ends a pause. From any thread."""
 
 
 def run(line: Line, stop: Callable[[Report], float | None]) -> Report:
@@ -83,19 +98,40 @@ def run(line: Line, stop: Callable[[Report], float | None]) -> Report:
 
     Raises ConfigurationError if the ledger cannot be used; nothing has been sent then.
     """
-    passing: frozenset[ObjectRef] = frozenset()
+    passing = _Passing()
+    rest = Rest()
+    followed = False
     with nullcontext(line.parts.ledger.peek()) if line.dry_run else line.parts.ledger.open() as told:
         while True:
-            report = once(line, told, passing)
-            passing = _passing(report.looks)
+            now = line.parts.now()
+            awake = structs.replace(line.parts, outlets=rest.awake(line.parts.outlets, now))
+            outstanding = rest.outstanding(now)
+            report = once(structs.replace(line, parts=awake), told, passing.believed(now), outstanding)
+            rest.note(report.deliveries[: len(report.deliveries) - len(outstanding)], line.parts.now())
+            passing.note(report.looks, now)
             wait = stop(report)
             if wait is None:
                 return report
+            followed = followed or _follow(line)
             line.pause(wait)
 
 
-def once(line: Line, told: Told, passing: frozenset[ObjectRef] = frozenset()) -> Report:
-    """One look at every cluster, and the delivery of what it brings."""
+def _follow(line: Line) -> bool:
+    """From the second look on, clusters tell us what changes instead of being asked."""
+    for reader in line.readers:
+        if reader.follow is not None:
+            reader.follow(line.wake)
+    return True
+
+
+def once(
+    line: Line, told: Told, passing: frozenset[ObjectRef] = frozenset(), outstanding: tuple[Delivery, ...] = ()
+) -> Report:
+    """One look at every cluster, and the delivery of what it brings.
+
+    ``outstanding`` is what an earlier look could not deliver to destinations that are left alone at present: it stays
+    news.
+    """
     looks = look(
         line.readers,
         told.seen,
@@ -115,8 +151,8 @@ def once(line: Line, told: Told, passing: frozenset[ObjectRef] = frozenset()) ->
     for destination, mark in due.silent:  # before anything is sent: a run cut short must not make news of it
         told.record(destination, mark, int(line.parts.now()))
     served = _serve(line, looks, told, due)
-    deliveries = (*unread, *deliver(line.parts, due.updates, told))
-    if served or asked or deliveries or observed or _new_stock(line, looks, told):
+    deliveries = (*unread, *deliver(line.parts, due.updates, told), *outstanding)
+    if served or asked or len(deliveries) > len(outstanding) or observed or _new_stock(line, looks, told):
         _remember(line, looks, told, deliveries)
     return _report(line, looks, deliveries, structs.replace(due, updates=()))
 
@@ -168,16 +204,34 @@ def look(
     else:
         from landed.pool import at_once  # imported late: most runs look at one cluster
 
-        at_once(look_at, readers)
+        at_once(look_at, readers, WORKERS)  # a few that hang must not hold up the others
     return tuple(found[reader.cluster] for reader in readers)
 
 
-def _passing(looks: Iterable[Look]) -> frozenset[ObjectRef]:
-    """Objects that show a failure which may pass by itself: seen a second time, it is believed."""
-    observations = chain.from_iterable(
-        (*(o for x in one.outcomes for o in x.observations), *one.silent) for one in looks
-    )
-    return frozenset(o.about for o in observations if o.state is State.PENDING and o.reason == "ArtifactFailed")
+class _Passing:
+    """Objects that show a failure which may pass by itself: still there after a while, it is believed."""
+
+    #: Seconds between two looks that are two.
+    WHILE = 10.0
+
+    def __init__(self) -> None:
+        self._first: dict[ObjectRef, float] = {}
+
+    def believed(self, now: float) -> frozenset[ObjectRef]:
+        """Those that have shown it for long enough."""
+        return frozenset(about for about, first in self._first.items() if now - first >= self.WHILE)
+
+    def note(self, looks: Iterable[Look], now: float) -> None:
+        """Take down what a look at ``now`` has shown."""
+        observations = chain.from_iterable(
+            (*(o for x in one.outcomes for o in x.observations), *one.silent) for one in looks
+        )
+        seen = {
+            o.about
+            for o in observations
+            if o.reason == "ArtifactFailed" and (o.state is State.PENDING or o.about in self._first)
+        }
+        self._first = {about: self._first.get(about, now) for about in seen}
 
 
 # ── decide ──────────────────────────────────────────────────────────────────────────────────────────────────────────

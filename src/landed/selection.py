@@ -61,8 +61,8 @@ class Selection(Struct, frozen=True):
     kustomizations: tuple[str, ...] = ()
     """``name`` or ``namespace/name``, with ``*`` and ``?`` in both parts. Case matters, as in Kubernetes."""
     paths: tuple[str, ...] = ()
-    """``spec.path``, with or without ``./`` and slashes at its ends; ``*`` and ``?`` match. A folder means what is below
-    it, too."""
+    """``spec.path``, with or without ``./`` and slashes at its ends; ``*`` and ``?`` match. What is below a folder is
+    meant, too."""
     label_selector: str = ""
     """In Kubernetes' syntax; pass it to ``parse_label_selector`` first to know that it is good."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from itertools import islice
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from landed.model import RESULTS, Mark, State
 
@@ -59,6 +59,9 @@ class Told(Struct):
     """The same lines → when, in our clock, the result of one commit last turned into its opposite; oldest first."""
     inventories: dict[str, str] = {}
     """The same lines → what stood in the cluster by the object's doing when that was last told, packed."""
+    served: dict[str, list[str]] = {}
+    """Of destinations that shards have served from the beginning: destination → the clusters of those that have. Any
+    other one is known to everybody."""
 
     def knows(self, destination: str) -> bool:
         """Whether this destination was ever served: if not, old news is recorded and not told."""
@@ -172,7 +175,7 @@ def merge(a: Told, b: Told) -> Told:
     destinations: dict[str, dict[str, list[Entry]]] = {}
     for destination in a.destinations | b.destinations:
         ours, theirs = a.destinations.get(destination, {}), b.destinations.get(destination, {})
-        destinations[destination] = {line: _joined(ours.get(line, []), theirs.get(line, [])) for line in ours | theirs}
+        destinations[destination] = {line: joined(ours.get(line, []), theirs.get(line, [])) for line in ours | theirs}
     seen = {
         cluster: min(a.seen.get(cluster, figure), b.seen.get(cluster, figure))
         for cluster, figure in (a.seen | b.seen).items()
@@ -185,7 +188,17 @@ def merge(a: Told, b: Told) -> Told:
         _agreed(a.observed, b.observed),
         turns,
         _agreed(a.inventories, b.inventories),
+        served_by(a, b),
     )
+
+
+def served_by(a: Told, b: Told) -> dict[str, list[str]]:
+    """Who has served destinations, as far as only shards have."""
+    return {
+        destination: sorted({*a.served.get(destination, ()), *b.served.get(destination, ())})
+        for destination in a.served | b.served
+        if all(destination in one.served or destination not in one.destinations for one in (a, b))
+    }
 
 
 def _agreed(a: dict[str, str], b: dict[str, str]) -> dict[str, str]:
@@ -193,19 +206,24 @@ def _agreed(a: dict[str, str], b: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in (a | b).items() if a.get(key, value) == b.get(key, value)}
 
 
-def _joined(a: list[Entry], b: list[Entry]) -> list[Entry]:
+def joined(a: list[Entry], b: list[Entry]) -> list[Entry]:
     """Both lists in order of time, each commit once."""
     if a == b:
         return list(a)
-    newest: dict[str, tuple[tuple[int, bool, str, str], int, bool, Entry]] = {}
+    newest: dict[str, tuple[tuple[int, bool, str, str], int, Entry]] = {}
+    past: dict[str, set[int]] = {}
     for entries in (a, b):
         for place, entry in enumerate(entries, -len(entries)):
-            # Acknowledged in the same second, a result came after pending; and what is past in one view is past.
+            # Acknowledged in the same second, a result came after pending.
             rank = (entry.when, entry.state in RESULTS, entry.fingerprint, entry.handle)
-            found = (rank, place, entry.past, entry)
-            newest[entry.commit] = max(found, newest.get(entry.commit, found), key=lambda x: x[:3])
-    in_order = sorted(newest.values(), key=lambda x: (x[0][0], x[1], x[3].commit))
-    return _newest([x[3] for x in in_order], {x[3].commit for x in in_order if not x[3].past})
+            found = (rank, place, entry)
+            newest[entry.commit] = max(found, newest.get(entry.commit, found), key=lambda x: x[:2])
+            if entry.past:
+                past.setdefault(entry.commit, set()).add(entry.when)
+    in_order = sorted(newest.values(), key=lambda x: (x[0][0], x[1], x[2].commit))
+    # What is past in one view is past: the other one was stored before that.
+    merged = [structs.replace(entry, past=entry.when in past.get(entry.commit, ())) for _, _, entry in in_order]
+    return _newest(merged, {entry.commit for entry in merged if not entry.past})
 
 
 def prune(told: Told, most: int) -> Told:
@@ -238,6 +256,7 @@ def prune(told: Told, most: int) -> Told:
         _last(told.observed, most),
         dict(told.turns),
         _last(told.inventories, most),
+        dict(told.served),
     )
 
 

@@ -47,6 +47,12 @@ def minimal(**parts: Any) -> dict[str, Any]:
     return {**Config(cluster, {"token": "hidden-token"}).document(), **parts}
 
 
+def contexts(option: str, environ: dict[str, str], **place: str) -> tuple[str, tuple[str, ...]]:
+    """The current context, and the names of all."""
+    found = kube.known(option, environ, **place)
+    return found.current, found.contexts
+
+
 def connect(document: Any, context: str = "", **environ: str) -> Any:
     """With the kubeconfig given as text."""
     text = document if isinstance(document, str) else yaml.safe_dump(document)
@@ -90,25 +96,25 @@ class TestWhereItIsFound:
 
     def test_the_usual_place(self, world: World) -> None:
         world.write("home/.kube/config", world.config().text())
-        assert kube.contexts("", world.environ()) == ("x", ("x",))
+        assert contexts("", world.environ()) == ("x", ("x",))
 
     def test_kubeconfig_before_the_usual_place(self, world: World) -> None:
         world.write("home/.kube/config", world.config().text())
         other = world.config()
         other.names, other.current = ("c2", "u2", "x2"), "x2"
         path = world.write("other", other.text())
-        assert kube.contexts("", world.environ(path)) == ("x2", ("x2",))
+        assert contexts("", world.environ(path)) == ("x2", ("x2",))
 
     def test_a_pod_s_service_account_only_where_there_is_no_kubeconfig(self, world: World) -> None:
         world.write("account/token", "g00d")
         world.write("account/ca.crt", world.authority)
         environ = world.environ(KUBERNETES_SERVICE_HOST="::1", KUBERNETES_SERVICE_PORT="443")
         account = str(world.folder / "account")
-        assert kube.contexts("", environ, service_account=account) == ("in-cluster", ("in-cluster",))
+        assert contexts("", environ, service_account=account) == ("in-cluster", ("in-cluster",))
         with kube.connect("", "in-cluster", environ, service_account=account) as client:
             assert client.endpoint.netloc == "[::1]"
         world.write("home/.kube/config", world.config().text())
-        assert kube.contexts("", environ, service_account=account) == ("x", ("x",))
+        assert contexts("", environ, service_account=account) == ("x", ("x",))
 
     def test_a_pod_without_a_ca(self, world: World) -> None:
         world.write("account/token", "g00d")
@@ -127,7 +133,7 @@ class TestWhereItIsFound:
         message = told(lambda: kube.connect("", "", world.environ()))
         assert message.startswith("There is no kubeconfig, and this is no pod")
         assert "LANDED_KUBECONFIG" in message
-        assert "no kubeconfig" in told(lambda: kube.contexts("", world.environ()))
+        assert "no kubeconfig" in told(lambda: contexts("", world.environ()))
 
     def test_nothing_where_kubeconfig_says(self, world: World) -> None:
         environ = world.environ("/nowhere/a:/nowhere/b")
@@ -385,7 +391,7 @@ def test_dates_and_nulls_are_read_as_by_go() -> None:
         preferences: null
         extensions: [null]
     """)
-    assert kube.contexts(text, {}) == ("2026-11-20", ("2026-11-20",))
+    assert contexts(text, {}) == ("2026-11-20", ("2026-11-20",))
     assert connect(text).context == "2026-11-20"
 
 

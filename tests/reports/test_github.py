@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
+from reports.answered import DIVERGED, FAILED, LIVE, STILL, TIMED_OUT, WHY, answered, answered_of, k, read, ref, stands
 from reports.hostile import (
     FLEET,
     HOSTILE,
@@ -23,8 +24,8 @@ from reports.hostile import (
 )
 from reports.test_commands import ANY_TEXT
 
-from landed.model import Look, ObjectRef, Outcome, Report, Secret, State
-from landed.reports import github
+from landed.model import Look, ObjectRef, Outcome, Report, Secret, State, Verdict
+from landed.reports import github, marks
 from landed.reports.console import Console
 
 
@@ -68,7 +69,8 @@ def test_a_step_gets_its_outputs(run: Run) -> None:
     assert document["clusters"][0]["outcomes"][0]["commit"] == A
     assert found == {
         "state": "failure", "commit": "", "outcomes": "2", "failed": "1", "delivered": "1", "undelivered": "1",
-        "exit_code": "5",
+        "exit_code": "5", "verdict": "", "applied_commit": "",
+        "failed_objects": "prod GitRepository/flux-system/fleet\nprod Kustomization/apps/web",
     }  # fmt: skip
 
 
@@ -222,3 +224,118 @@ def test_a_summary_that_is_full_already_is_left_alone(run: Run) -> None:
     run.summary.write_text("x" * 999_500)
     run.publish(QUIET)
     assert run.summary.stat().st_size == 999_500
+
+
+# ── the answer ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_later_step_learns_the_answer(run: Run) -> None:
+    run.publish(FAILED)
+    found = run.outputs
+    assert (found["verdict"], found["commit"], found["applied_commit"]) == ("failed", A, A)
+    assert found["failed_objects"] == "prod Kustomization/apps/web"
+    assert json.loads(found["json"])["explanations"][0]["command"] == WHY.command
+    assert run.summary.read_text().startswith("### ✗ <code>6dcd4ce2 failed on prod")
+
+
+def test_a_bad_answer_marks_the_run(run: Run) -> None:
+    run.publish(FAILED)
+    headline, web = commands_in(run.log)
+    assert headline == ("error", {}, "✗ 6dcd4ce2 failed on prod: apps/web")
+    assert web[1]["title"] == "apps/web failed on prod"
+    assert web[2].startswith("apps/web on prod: Deployment/apps/web: the image ghcr.io/acme/web:1 cannot be pulled\n")
+    assert web[2].endswith("Next: kubectl -n apps describe pod web-6d4cf56db6-x2x8v")
+
+
+@pytest.mark.parametrize(
+    ("report", "marked"),
+    [
+        (LIVE, 0),
+        (TIMED_OUT, 2),
+        (STILL, 0),
+        (DIVERGED, 2),
+    ],
+)
+def test_what_is_fine_or_on_its_way_marks_nothing(run: Run, report: Report, marked: int) -> None:
+    run.publish(report)
+    assert len(commands_in(run.log)) == marked
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_text_forges_no_output_in_an_answer(run: Run, text: str) -> None:
+    run.publish(answered_of(text))
+    assert run.outputs.keys() == github.OUTPUTS.keys()
+    assert run.outputs["verdict"] == "failed"
+    assert {name for name, _, _ in commands_in(run.log)} <= {"error", "warning"}
+    assert commands_in(run.summary.read_text()) == []
+
+
+def test_a_long_answer_is_cut_too(run: Run) -> None:
+    many = answered(*(stands(f"web{n}", "failed", message="m" * 400) for n in range(5000)))
+    run.publish(many)
+    document = json.loads(run.outputs["json"])
+    assert len(run.outputs["json"].encode()) <= github.MOST_JSON
+    assert len(document["answer"]["standings"]) == 100
+    assert len(run.outputs["failed_objects"].splitlines()) == github.MOST_NAMED
+
+
+# ── where it is in the repository ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> dict[str, str]:
+    root = tmp_path / "workspace"
+    for folder in ("apps/web", "apps/api", "bare"):
+        (root / folder).mkdir(parents=True)
+    (root / "apps" / "web" / "kustomization.yaml").touch()
+    (root / "apps" / "api" / "kustomization.yml").touch()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "kustomization.yaml").touch()
+    (root / "link").symlink_to(tmp_path / "outside")
+    return {"GITHUB_WORKSPACE": str(root), "GITHUB_REPOSITORY": "acme/Fleet"}
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("./apps/web", "apps/web/kustomization.yaml"),
+        ("/apps/web/", "apps/web/kustomization.yaml"),
+        ("apps//web/.", "apps/web/kustomization.yaml"),
+        ("./apps/api", "apps/api/kustomization.yml"),
+        ("./bare", "bare"),
+        ("./missing", "missing"),
+        ("./", ""),
+        ("", ""),
+        ("../outside", ""),
+        ("./apps/../../outside", ""),
+        ("..\\outside", ""),
+        ("./link", ""),
+        ("a\0b", ""),
+    ],
+)
+def test_a_path_means_a_file_in_the_workspace(workspace: dict[str, str], path: str, file: str) -> None:
+    assert marks.place(path, workspace) == file
+
+
+def test_without_a_workspace_the_folder_is_meant() -> None:
+    assert marks.place("./apps/web", {}) == "apps/web"
+    assert marks.place("../apps/web", {}) == ""
+
+
+def test_a_mark_points_at_the_kustomizations_path(workspace: dict[str, str]) -> None:
+    _, web = marks.marks(FAILED, workspace)
+    assert web.file == "apps/web/kustomization.yaml"
+    outcome = Report((replace(read(k("web")), outcomes=(Outcome("prod", FLEET, A, (WEB,)),)),))
+    assert [mark.file for mark in marks.marks(outcome, workspace)] == ["apps/web/kustomization.yaml"]
+
+
+def test_what_depends_on_a_failure_is_no_mark_of_its_own(run: Run) -> None:
+    more = (stands(name, "failed", waits_for=ref("web")) for name in ("api", "jobs"))
+    run.publish(answered(stands("web", "failed"), stands("other", "failed"), *more, verdict=Verdict.FAILED))
+    titles = [properties.get("title", "") for _, properties, _ in commands_in(run.log)]
+    assert titles == ["", "apps/other failed on prod", "apps/web failed on prod"]
+
+
+def test_a_mark_never_points_into_another_repository(workspace: dict[str, str]) -> None:
+    elsewhere = workspace | {"GITHUB_REPOSITORY": "acme/app"}
+    assert {mark.file for mark in marks.marks(FAILED, elsewhere)} == {""}

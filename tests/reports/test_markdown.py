@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
 from msgspec.structs import replace
+from reports.answered import FAILED, LIVE, REPORTS, UNREAD, answered, answered_of, stands
 from reports.hostile import DB, FLEET, HOSTILE, NOW, REPORT, WEB, A, B, commands_in, report_of
 from reports.test_commands import ANY_TEXT
 
@@ -14,7 +15,7 @@ from landed.reports import markdown, render
 from landed.reports.interface import View
 
 LOG = View(NOW)
-OURS = {"table", "thead", "tbody", "tr", "th", "td", "h3", "p", "strong", "ul", "li", "code"}
+OURS = {"table", "thead", "tbody", "tr", "th", "td", "h3", "p", "strong", "ul", "li", "code", "pre"}
 
 
 class Page(HTMLParser):
@@ -170,3 +171,74 @@ def test_a_large_report_is_cut_between_lines_and_says_so(most: int) -> None:
 
 def test_the_whole_is_never_more_than_the_runner_takes() -> None:
     assert 990_000 < len(render("markdown", _large(2000), LOG).encode()) <= 1_000_000
+
+
+# ── the answer ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def headings(report: Report) -> list[str]:
+    return [line for line in render("markdown", report, LOG).splitlines() if line.startswith("###")]
+
+
+def test_the_answer_comes_first_then_what_is_missing_and_why() -> None:
+    assert headings(FAILED) == [
+        "### ✗ <code>6dcd4ce2 failed on prod&#58; apps/web</code>",
+        "### ✗ Not live",
+        "### ✗ Why: <code>apps/web</code> on <code>prod</code>",
+        "### Objects",
+        "### Dependencies on <code>prod</code>",
+    ]
+    assert headings(LIVE)[0].startswith("### ✓ <code>6dcd4ce2 is live")
+    assert headings(UNREAD)[1] == "### ✗ <code>test</code> could not be read"
+
+
+def test_clusters_and_objects_make_one_table() -> None:
+    page = Page(render("markdown", LIVE, LOG))
+    assert page.cells == [
+        "Object", "prod", "test",
+        "HelmRelease apps/chart", "✓ live", "",
+        "apps/db", "✓ live 13.1s", "",
+        "apps/web", "✓ live 13.1s", "✓ live 13.1s",
+    ]  # fmt: skip
+
+
+def test_many_clusters_are_summed_up() -> None:
+    many = answered(*(stands("web", "live" if n else "failed", f"c{n}") for n in range(9)))
+    assert "\n| Cluster | <code>failed</code> | <code>live</code> |\n" in render("markdown", many, LOG)
+    cells = Page(render("markdown", many, LOG)).cells
+    assert cells[-27:][:6] == ["c0", "1", "", "c1", "", "1"]
+
+
+def test_a_log_stands_in_a_block_of_its_own() -> None:
+    printed = render("markdown", FAILED, LOG)
+    assert "\n<pre>starting\n&#58; &#58;error&#58;&#58;x\n</pre>\n" in printed
+    assert set(Page(printed).tags) <= OURS
+
+
+def test_the_dependencies_are_drawn() -> None:
+    assert "\n```mermaid\nflowchart LR\n" in render("markdown", FAILED, LOG)
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_text_is_text_in_an_answer_too(text: str) -> None:
+    text = f"x{text}"
+    plain, page = Page(render("markdown", answered_of("x"), LOG)), Page(render("markdown", answered_of(text), LOG))
+    assert set(page.tags) <= OURS
+    assert len(page.cells) == len(plain.cells)
+
+
+@settings(max_examples=100)
+@given(ANY_TEXT)
+def test_no_text_is_markup_in_an_answer(text: str) -> None:
+    printed = render("markdown", answered_of(text), LOG)
+    assert set(Page(printed).tags) <= OURS
+    assert "@" not in printed
+    assert "://" not in printed
+    assert "www." not in printed
+    assert commands_in(printed) == []
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+def test_an_answer_is_cut_to_the_room_there_is(report: Report) -> None:
+    for most in (500, 1500):
+        assert len(markdown.within(report, most).encode()) <= most

@@ -22,6 +22,10 @@ OPERATIONS = {
     COMMIT: ("get",),
     f"{COMMIT}/statuses": ("get",),
     f"{COMMIT}/statuses/build": ("post",),
+    "/repositories/{workspace}/{repo_slug}/commits": ("get",),
+    "/repositories/{workspace}/{repo_slug}/merge-base/{revspec}": ("get",),
+    "/repositories/{workspace}/{repo_slug}/refs/branches/{name}": ("get",),
+    "/repositories/{workspace}/{repo_slug}/refs/tags/{name}": ("get",),
 }
 PROSE = {"summary", "title", "tags", "description", "example", "examples", "externalDocs"}
 #: How to show a token: openapi-core does not know all of these ways.

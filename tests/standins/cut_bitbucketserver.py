@@ -23,6 +23,7 @@ REPOSITORY = "/api/latest/projects/{projectKey}/repos/{repositorySlug}"
 OPERATIONS = {
     "/api/latest/projects": ("get",),
     REPOSITORY: ("get",),
+    f"{REPOSITORY}/commits": ("get",),
     f"{REPOSITORY}/commits/{{commitId}}": ("get",),
     f"{REPOSITORY}/commits/{{commitId}}/builds": ("get", "post"),
     "/build-status/latest/commits/{commitId}": ("get",),

@@ -17,12 +17,15 @@ from standins.cut_openapi import component, references
 
 OPERATIONS = {
     "/repos/{owner}/{repo}": ("get",),
+    "/repos/{owner}/{repo}/branches/{branch}": ("get",),
+    "/repos/{owner}/{repo}/commits": ("get",),
     "/repos/{owner}/{repo}/commits/{ref}/statuses": ("get",),
     "/repos/{owner}/{repo}/git/commits/{sha}": ("get",),
     "/repos/{owner}/{repo}/issues/comments/{id}": ("get", "patch"),
     "/repos/{owner}/{repo}/issues/{index}/comments": ("get", "post"),
     "/repos/{owner}/{repo}/pulls": ("get",),
     "/repos/{owner}/{repo}/statuses/{sha}": ("post",),
+    "/repos/{owner}/{repo}/tags/{tag}": ("get",),
     "/user": ("get",),
 }
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 #: Command → (module, what ``landed --help`` says about it, so that help need not import every command).
 COMMANDS = {
+    "wait": ("landed.cli.wait", "Wait until a commit, or a later one, is live everywhere."),
     "report": ("landed.cli.report", "Look once: tell what is new, remember what was told."),
+    "watch": ("landed.cli.watch", "Stay, and tell every change within milliseconds."),
     "status": ("landed.cli.status", "Show what is seen. Sends nothing."),
     "preview": ("landed.cli.preview", "Show what each destination would be told, exactly. Sends nothing."),
     "doctor": ("landed.cli.doctor", "Check kubeconfig, permissions, tokens and channels. Sends nothing."),
@@ -67,8 +69,9 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 the commit failed (with --fail-on failure), 2 usage or configuration, "
-    "5 a cluster could not be read, 6 an update could not be delivered. 3 and 4 are reserved.",
+    epilog="Exit codes: 0 done or live, 1 the commit failed (report: with --fail-on failure), 2 usage or "
+    "configuration, 3 timed out, 4 the commit can no longer land, 5 a cluster could not be read, 6 an update could not "
+    "be delivered.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def main() -> None:
@@ -90,7 +93,7 @@ def enter(arguments: Sequence[str]) -> int:
         sys.stderr.close()  # the reader has gone: nothing to say, and nobody to say it to
         return DONE
     except (LandedError, click.ClickException, click.Abort, KeyboardInterrupt, Terminated) as error:
-        told, code = _ending(error, reporting="report" in arguments[:1])
+        told, code = _ending(error, reporting=arguments[0] in ("report", "wait", "watch") if arguments else False)
         _tell(told, consoles)
         return code
     return result if isinstance(result, int) else DONE

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from landed.cli.clusters import connected, readers, wants
+from landed.cli.contexts import may_be_several
 from landed.cli.githosts import hosts, remarks, tokens, told
 from landed.cli.options import STATUS_CONTEXT, Options
+from landed.cli.present import shows_rollouts
 from landed.config.channels import channels
 from landed.config.credentials import hidden, hidden_key, hidden_of_hosts
 from landed.config.surroundings import run_url
 from landed.delivery import Parts
-from landed.errors import ConfigurationError
-from landed.ledger import ledger
-from landed.model import Channel, GitHost, Repository, Secret
+from landed.errors import ClusterError, ConfigurationError, LandedError
+from landed.ledger import Share, ledger
+from landed.model import Channel, Cluster, GitHost, Repository, Secret
 from landed.plan import Wording
 from landed.providers.outlet import ChannelOutlet, Doors, GitOutlet, Outlet, Turns
 from landed.reports.console import Console
 from landed.repositories import Repositories
-from landed.run import Line
+from landed.run import Line, Reader
 
 if TYPE_CHECKING:
     from landed.cli.manifests import Described
     from landed.kube.client import Client
+    from landed.ledger.interface import Ledger
     from landed.plan.wording import Expression
+    from landed.waker import Waker
 
 
 def secrets(o: Options) -> tuple[Secret, ...]:
@@ -69,7 +73,7 @@ def outlets(o: Options, served: Sequence[GitHost] | None = None, what: Described
     if what is not None and what.targets:
         from landed.cli.manifests import outlets as of_manifests
 
-        found += of_manifests(what, doors, turns, several=len(o.context) > 1)
+        found += of_manifests(what, doors, turns, several=may_be_several(o))
     return {outlet.destination.name: outlet for outlet in found}
 
 
@@ -96,7 +100,7 @@ def wording(o: Options, served: Sequence[GitHost] | None = None) -> Wording:
         ("--status-context-commit", whole, ()),
     ):
         missing = [part for part in needed if part not in template]
-        if missing or ("{cluster}" not in template and len(o.context) > 1):
+        if missing or ("{cluster}" not in template and may_be_several(o)):
             raise ConfigurationError(
                 f"{option} {template!r} would give several statuses one name.",
                 f"It must hold {' and '.join(missing or ['{cluster}'])}.",
@@ -109,7 +113,7 @@ def wording(o: Options, served: Sequence[GitHost] | None = None) -> Wording:
         context,
         whole,
         o.target_url or run_url(os.environ),
-        expression=_expression(o.commit_status_expr, several=len(o.context) > 1),
+        expression=_expression(o.commit_status_expr, several=may_be_several(o)),
         max_contexts=o.max_contexts,
         environments=deployments,
         environment_url=o.environment_url,
@@ -140,8 +144,9 @@ def locate(o: Options) -> Repositories:
 
 
 @contextmanager
-def line(o: Options, console: Console) -> Iterator[Line]:
-    """Everything a run is made of."""
+def line(o: Options, console: Console, *, waker: Waker | None = None) -> Iterator[Line]:
+    """Everything a run is made of; one that goes on is woken by ``waker``, and shows what it reads."""
+    rollout = waker is not None or shows_rollouts(o)
     served = hosts(o)
     warnings, notes = remarks(o, served)
     with connected(o, console) as clients:
@@ -152,16 +157,18 @@ def line(o: Options, console: Console) -> Iterator[Line]:
             console.detail(text)
         find = Repositories((*served, *(what.hosts if what else ())))
         yield Line(
-            readers=readers(o, clients, console, wants(o, what.kinds if what else ())),
+            readers=readers(o, clients, console, wants(o, what.kinds if what else (), rollout=rollout)),
             warnings=warnings,
             parts=Parts(
-                ledger(o.ledger, lock_timeout=o.lock_timeout, warn=console.warn, progress=console.progress),
+                _ledger(o, clients, console),
                 outlets(o, served, what),
                 console,
                 time.time,
             ),
             wording=wording(o, served),
-            pause=time.sleep,
+            pause=waker.pause if waker is not None else time.sleep,
+            wake=waker.wake if waker is not None else lambda: None,
+            keep=rollout,
             repositories=repositories(o, find),
             locate=find,
             dry_run=o.dry_run,
@@ -169,6 +176,36 @@ def line(o: Options, console: Console) -> Iterator[Line]:
             strict=o.strict,
             details=what is not None,
         )
+
+
+def _heard(ready: Sequence[Reader], what: Described | None) -> Sequence[Reader]:
+    """The clusters, where the ones whose manifests could not be read are unreadable: what were read of them would be
+    told to nobody, and counted as told.
+    """
+    if what is None or not what.unread:
+        return ready
+
+    def refusing(error: LandedError) -> Callable[[int], Cluster]:
+        def look(_: int) -> Cluster:
+            raise ClusterError(error.message, error.hint)
+
+        return look
+
+    return tuple(
+        Reader(reader.cluster, refusing(what.unread[reader.cluster])) if reader.cluster in what.unread else reader
+        for reader in ready
+    )
+
+
+def _ledger(o: Options, clients: Sequence[tuple[str, Client]], console: Console) -> Ledger:
+    """The ledger, shared with the runs of the other shards where there are any."""
+    share = None
+    if o.shard:
+        from landed.config.sharding import shard  # imported late: most runs are whole
+
+        part = shard(o.shard, os.environ)
+        share = Share(f"{part.number}-of-{part.of}", tuple(name for name, _ in clients))
+    return ledger(o.ledger, lock_timeout=o.lock_timeout, warn=console.warn, progress=console.progress, shared=share)
 
 
 def described(

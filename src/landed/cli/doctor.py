@@ -15,6 +15,8 @@ from landed.model import Finding, GitHost, Repository
 
 if TYPE_CHECKING:
     from landed.cli.manifests import Described
+    from landed.kube.client import Client
+    from landed.selection import Selection
 
 
 @click.command("doctor", short_help="Check kubeconfig, permissions, tokens and channels. Sends nothing.")
@@ -64,20 +66,23 @@ def _clusters(o: Options, console: Any, found: _Found) -> Iterator[Finding]:
     """What can be read; gathers the repositories and the manifests that are found on the way."""
     from landed.cli import clusters
     from landed.cli.options import CLUSTER_MANIFESTS as CLUSTER
-    from landed.kube import access
     from landed.run import look
 
+    down: set[str] = set()
     try:
         with clusters.connected(o, console) as connected:
+            chosen = clusters.selection(o)
             for name, client in connected:
-                yield Finding("kubeconfig", "ok", f"{name}: {client.endpoint}")
-                yield from access.examine(client, clusters.selection(o))
+                yield from _apart(name, _examined(name, client, chosen), down)
+            if connected and len(down) == len(connected):
+                return
             found.manifests += _manifests(o, connected, console, found)
             if CLUSTER in o.config:
-                for _, client in connected:
-                    yield from access.examine_alerts(client, clusters.selection(o), secrets=found.secrets())
+                for name, client in connected:
+                    if name not in down:
+                        yield from _apart(name, _alerts(client, chosen, found), down)
             wanted = clusters.wants(o, found.what.kinds if found.what else ())
-            ready = clusters.readers(o, connected, console, wanted)
+            ready = [r for r in clusters.readers(o, connected, console, wanted) if r.cluster not in down]
             looks = look(ready, {}, now=int(time.time()), locate=_locate(o))
     except LandedError as error:
         yield Finding("cluster", "problem", error.message, error.hint)
@@ -89,6 +94,29 @@ def _clusters(o: Options, console: Any, found: _Found) -> Iterator[Finding]:
         found.seen |= {outcome.repository for outcome in one.outcomes}
         yield Finding("cluster", "ok", f"{one.cluster}: {_seen(one.outcomes)}")
         yield from (Finding("cluster", "warning", f"{one.cluster}: {warning}") for warning in one.warnings)
+
+
+def _examined(name: str, client: Client, chosen: Selection) -> Iterator[Finding]:
+    from landed.kube import access
+
+    if client.endpoint.host:  # else its kubeconfig cannot be used, which it says when it is asked
+        yield Finding("kubeconfig", "ok", f"{name}: {client.endpoint}")
+    yield from access.examine(client, chosen)
+
+
+def _alerts(client: Client, chosen: Selection, found: _Found) -> Iterator[Finding]:
+    from landed.kube import access
+
+    yield from access.examine_alerts(client, chosen, secrets=found.secrets())
+
+
+def _apart(name: str, findings: Iterable[Finding], down: set[str]) -> Iterator[Finding]:
+    """What is found of one cluster. One that gives no answer goes ``down``, and does not stop the others."""
+    try:
+        yield from findings
+    except LandedError as error:
+        down.add(name)
+        yield Finding("cluster", "problem", error.message, error.hint)
 
 
 def _manifests(o: Options, connected: Any, console: Any, found: _Found) -> Iterator[Finding]:

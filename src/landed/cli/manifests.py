@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from landed import providers
+from landed.cli.contexts import may_be_several
 from landed.cli.githosts import tokens
 from landed.cli.options import CLUSTER_MANIFESTS as CLUSTER
 from landed.cli.options import Options
@@ -39,6 +40,8 @@ class Described(Struct, frozen=True):
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
     secrets: tuple[Secret, ...] = ()
+    unread: Mapping[str, LandedError] = {}
+    """Of several clusters, those whose manifests could not be read, and why. Nobody knows whom to tell of them."""
 
     @property
     def hosts(self) -> tuple[GitHost, ...]:
@@ -65,11 +68,12 @@ class Described(Struct, frozen=True):
 def described(o: Options, connected: Connected, served: Sequence[GitHost]) -> Described:
     """What ``--config`` names, as destinations. Nothing is sent where anything is wrong.
 
-    Raises ConfigurationError with every problem at once, or ClusterError where a cluster's manifests cannot be read.
+    Raises ConfigurationError with every problem at once, or ClusterError where a cluster's manifests cannot be read; of
+    several clusters, such a one is left out.
     """
     if not o.config:
         return Described()
-    if CLUSTER in o.config and not connected:
+    if CLUSTER in o.config and o.from_file:
         raise ConfigurationError(
             "--config cluster: there is no cluster to read manifests from.", "Give files, or leave out --from-file."
         )
@@ -77,13 +81,20 @@ def described(o: Options, connected: Connected, served: Sequence[GitHost]) -> De
     gathered = _Gathered(o, served, list(problems), list(found.notes))
     if CLUSTER in o.config:
         for name, client in connected:
-            gathered.add(_with_clusters_own(found, name, client, gathered), (name,), ((name, client),))
+            try:
+                manifests = _with_clusters_own(found, name, client, gathered)
+            except LandedError as error:
+                if not may_be_several(o):
+                    raise
+                gathered.unread[name] = error
+                continue
+            gathered.add(manifests, (name,), ((name, client),))
     else:
         gathered.add(found, (), connected)
     if gathered.problems:
         raise ConfigurationError(render_problems(dict.fromkeys(gathered.problems)))
     notes = tuple(dict.fromkeys(gathered.notes))
-    return Described(tuple(_merged(gathered.targets)), notes, tuple(gathered.secrets))
+    return Described(tuple(_merged(gathered.targets)), notes, tuple(gathered.secrets), gathered.unread)
 
 
 class _Gathered:
@@ -96,6 +107,7 @@ class _Gathered:
         self.notes = notes
         self.targets: list[Target] = []
         self.secrets: list[Secret] = []
+        self.unread: dict[str, LandedError] = {}
 
     def add(self, manifests: Manifests, clusters: tuple[str, ...], connected: Connected) -> None:
         """The destinations of ``manifests``, for the events of these clusters (none for all)."""

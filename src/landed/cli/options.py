@@ -8,7 +8,7 @@ as unset everywhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -22,9 +22,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Options(Struct, frozen=True, kw_only=True):
     """The values of all shared options; a command that lacks one gets its default."""
 
-    kubeconfig: Secret = Secret("")
+    kubeconfig: tuple[Secret, ...] = ()
     context: tuple[str, ...] = ()
     cluster_name: tuple[str, ...] = ()
+    shard: str = ""
     from_file: str = ""
     kube_via: str = "direct"
     request_timeout: float = 30.0
@@ -118,9 +119,17 @@ class SecretText(click.ParamType[Secret]):
     name = "secret"
     envvar_list_splitter = "\n"
 
+    def __init__(self, *, whole: bool = False) -> None:
+        """``whole``: a variable holds one, with as many lines as it may have."""
+        self._whole = whole
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Secret:
         """Wrap the text; blanks around it, such as a file's last newline, are nobody's intention."""
         return value if isinstance(value, Secret) else Secret(str(value).strip())
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        """The values in a variable."""
+        return (rv,) if self._whole else super().split_envvar_value(rv)
 
 
 def _unset_if_empty(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -183,17 +192,34 @@ def several(name: str, *, help: str, metavar: str, kind: click.ParamType[Any] | 
 
 
 CLUSTER = (
-    secret(
+    option(
         "--kubeconfig",
+        type=SecretText(whole=True),
+        multiple=True,
+        show_default=False,
         metavar="PATH|YAML",
-        help="Path of a kubeconfig (or several, as in KUBECONFIG), or its content as YAML or base64. "
-        "Default: KUBECONFIG, ~/.kube/config, or the service account of the pod.",
+        help="Path of a kubeconfig (or several to merge, as in KUBECONFIG), or its content as YAML or base64. "
+        "Default: KUBECONFIG, ~/.kube/config, or the service account of the pod. Given more than once, each stands for "
+        "itself; a variable holds one.",
     ),
-    several("--context", metavar="NAME", help="Context of the kubeconfig to use, one per cluster."),
+    several(
+        "--context",
+        metavar="NAME",
+        help="Context of the kubeconfig to use, one per cluster; * and ? match. Default: the current one of each "
+        "kubeconfig.",
+    ),
     several(
         "--cluster-name",
-        metavar="NAME",
-        help="What messages and statuses call the cluster, in the order of the contexts. Default: the context's name.",
+        metavar="[CONTEXT=]NAME",
+        help="What messages and statuses call the cluster: of one context, or in the order of the contexts. "
+        "Default: the context's name.",
+    ),
+    option(
+        "--shard",
+        metavar="I/N",
+        default="",
+        help="Only the clusters of part I of N, counted from 1, where several runs share a fleet. `auto` takes I and N "
+        "from GitLab's `parallel:`, `auto/N` takes I from an Indexed Job of Kubernetes.",
     ),
     option(
         "--from-file",
@@ -455,6 +481,21 @@ GATE = (
         help="Ask Flux to fetch and apply now, once (takes the right to patch sources and Kustomizations).",
     ),
     flag("--allow-empty", help="Count it as live where no Kustomization is meant, instead of an error."),
+)
+
+STAYING = (
+    option(
+        "--listen",
+        metavar="HOST:PORT",
+        default="",
+        help="Serve /healthz, /readyz and /metrics (Prometheus) there, such as :8080.",
+    ),
+    option(
+        "--leader-elect",
+        metavar="NAMESPACE/NAME",
+        default="",
+        help="Of several replicas let only the holder of this Lease tell anything.",
+    ),
 )
 
 EXPLAIN = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,10 @@ from landed.errors import ClusterError, DeliveryError
 from landed.model import Finding, Report, Secret
 from landed.reports import render
 from landed.reports.console import Console
+
+if TYPE_CHECKING:
+    from landed.model import Explanation, Look
+    from landed.run import Reader
 
 
 def console_for(o: Options, secrets: Sequence[Secret]) -> Console:
@@ -50,10 +55,50 @@ def problems(report: Report, console: Console) -> None:
         console.warn(warning)
 
 
+def writable(o: Options) -> None:
+    """Refuse what ``--write`` cannot mean, before anything is done. Raises ConfigurationError."""
+    if o.write:
+        from landed.reports.writing import parse
+
+        parse(o.write)
+
+
 def present(report: Report, o: Options, console: Console, environ: Mapping[str, str]) -> None:
-    """Print a report, and hand it to the CI system at hand."""
+    """Print a report, write it where it was asked for, and hand it to the CI system at hand.
+
+    Raises ConfigurationError where a file cannot be written; everything else is done then.
+    """
     if not o.quiet or o.output != "lines":
         show(report, o.output, console)
+    try:
+        write(report, o, console)
+    finally:
+        publish(report, console, environ)
+
+
+def write(report: Report, o: Options, console: Console) -> None:
+    """Write the report to the files of ``--write``. Raises ConfigurationError."""
+    if o.write:
+        from landed.reports import writing
+
+        writing.write(console.hidden(report), o.write, console.view())
+
+
+def shows_rollouts(o: Options) -> bool:
+    """Whether it will be shown how commits fare, which takes more of each object than what became of them."""
+    formats = {o.output, *(target.partition("=")[0] for target in o.write)}
+    return o.explain != "none" or bool(formats & {"html", "json", "junit", "markdown"})
+
+
+def explained(o: Options, looks: Sequence[Look], readers: Sequence[Reader]) -> tuple[Explanation, ...]:
+    """Why what has failed did, as far as it is to be looked into."""
+    from landed.explaining import explanations
+
+    return explanations(looks, readers, o.explain)
+
+
+def publish(report: Report, console: Console, environ: Mapping[str, str]) -> None:
+    """Hand the report to the CI system at hand."""
     if environ.get("GITHUB_ACTIONS") == "true":
         from landed.reports import github
 

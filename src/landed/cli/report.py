@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import click
+from msgspec import structs
 
 from landed.cli import options as opt
 from landed.cli.options import Options
@@ -19,7 +20,9 @@ from landed.cli.options import Options
     opt.CHANNELS,
     opt.LEDGER,
     opt.TELLING,
-    (opt.output("lines", "table", "json", "markdown", default="lines"),),
+    opt.EXPLAIN,
+    (opt.output("lines", "table", "json", "markdown", "junit", "html", default="lines"),),
+    opt.WRITING,
     opt.TALKING,
 )
 def command(**values: Any) -> int:
@@ -28,13 +31,16 @@ def command(**values: Any) -> int:
     Without a Git host's token and without a channel it tells nobody, and prints what it sees.
     """
     from landed.cli.compose import line, secrets
-    from landed.cli.present import console_for, present
+    from landed.cli.present import console_for, explained, present, writable
     from landed.run import once_only, run
 
     o = Options(**values)
     console = console_for(o, secrets(o))
+    writable(o)
     with line(o, console) as whole:
         report = run(whole, once_only)
+        if o.explain != "none":
+            report = structs.replace(report, explanations=explained(o, report.looks, whole.readers))
     if not whole.parts.outlets:
         console.warn("There is nobody to tell: no Git host's token and no channel is given.")
     present(report, o, console, os.environ)

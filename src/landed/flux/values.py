@@ -37,12 +37,14 @@ _PRECEDENCE = {
 class Values:
     """Makes values. Thousands of objects share a few revisions, namespaces, sources and conditions."""
 
-    def __init__(self, selection: Selection, since: int, wants: Wants) -> None:
+    def __init__(self, selection: Selection, since: int, wants: Wants, *, whole: bool = False) -> None:
+        """``whole`` histories are kept where ``since`` is only known later: see ``recent``."""
         self._selection = selection
         self._since = since
         self._labels = wants.details or bool(selection.label_selector)
         self._details = wants.details
         self._rollout = wants.rollout
+        self._whole = whole or wants.rollout
         self._paths = wants.rollout or bool(selection.paths)
         self._read = _READ_IN_DETAIL if wants.details else _READ
         self._texts: dict[str, str] = {}
@@ -51,6 +53,12 @@ class Values:
         self._nothing: Mapping[str, str] = {}
         self.seen = 0
         """The newest ``lastReconciled`` of the Kustomizations made so far."""
+
+    def forget_shared(self) -> None:
+        """Share nothing with what was made before, so that what is gone takes no room."""
+        self._texts.clear()
+        self._refs.clear()
+        self._settled.clear()
 
     def kustomization(self, raw: wire.Kustomization[Any, Any, Any, Any, Any]) -> Kustomization | None:
         """Make a Kustomization; None if it is not selected."""
@@ -201,16 +209,16 @@ class Values:
         since then is kept, whatever its revision: a result may have been overtaken by a run that goes on, in which
         case nothing else tells of it. With ``since`` 0 nothing was looked at before, and what came and went is no
         news: the newest one suffices, for its duration. Always kept is the newest one of a revision that was
-        attempted in vain, because nothing else in the status tells its origin revision. Where a rollout is shown, all of
-        it is kept.
+        attempted in vain, because nothing else in the status tells its origin revision. Where a rollout is shown,
+        all of it is kept.
         """
         entries = status.history or ()
         kept = []
-        for entry in entries if self._since or self._rollout else entries[:1]:
+        for entry in entries if self._since or self._whole else entries[:1]:
             at = seconds(entry.lastReconciled)
             if at > self.seen:
                 self.seen = at
-            if at < self._since and not self._rollout:
+            if at < self._since and not self._whole:
                 break
             kept.append(self._snapshot(entry))
         attempted = status.lastAttemptedRevision
@@ -230,6 +238,17 @@ class Values:
             seconds(raw.firstReconciled) if self._rollout else 0,
             (raw.totalReconciliations or 0) if self._rollout else 0,
         )
+
+
+def recent(k: Kustomization, since: int) -> Kustomization:
+    """A Kustomization with a whole history, cut down to what is kept where it is read ``since`` then."""
+    history = k.history
+    kept = history if since else history[:1]
+    if since:
+        kept = history[: next((n for n, snapshot in enumerate(history) if snapshot.at < since), len(history))]
+    if k.attempted != k.applied and k.attempted and all(snapshot.revision != k.attempted for snapshot in kept):
+        kept += tuple(s for s in history[len(kept) :] if s.revision == k.attempted)[:1]
+    return k if len(kept) == len(history) else structs.replace(k, history=kept)
 
 
 _READ = frozenset({"Ready", "Reconciling", "Stalled", "FetchFailed"})

@@ -46,6 +46,7 @@ class Metadata(Struct, Generic[L, A], gc=False):
     uid: str | None = None
     generation: int | None = None
     deletionTimestamp: str | None = None
+    resourceVersion: str | None = None
     labels: L = None  # type: ignore[assignment]  # absent is None in each of the shapes
     annotations: A = None  # type: ignore[assignment]
 
@@ -228,6 +229,7 @@ class PageMetadata(Struct, gc=False, rename={"continue_": "continue"}):
     """``.metadata`` of a list."""
 
     continue_: str | None = None
+    resourceVersion: str | None = None
 
 
 class Page(Struct, Generic[T], gc=False):
@@ -235,6 +237,30 @@ class Page(Struct, Generic[T], gc=False):
 
     items: list[T] | None
     metadata: PageMetadata | None = None
+
+
+class Event(Struct, Generic[T], gc=False):
+    """One line of a watch (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes)."""
+
+    type: str
+    """``ADDED``, ``MODIFIED``, ``DELETED``, ``BOOKMARK`` or ``ERROR``."""
+    object: T
+
+
+class MarkedMetadata(Struct, gc=False):
+    """``.metadata`` of a bookmark."""
+
+    resourceVersion: str | None = None
+    annotations: Annotations = None
+
+
+class Marked(Struct, gc=False):
+    """What an event of a watch carries that is not about a whole object: a bookmark, or a Status."""
+
+    metadata: MarkedMetadata | None = None
+    code: int | None = None
+    reason: str | None = None
+    message: str | None = None
 
 
 class Head(Struct, gc=False):

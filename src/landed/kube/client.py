@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ssl import SSLEOFError
 from types import TracebackType
 from typing import Self
@@ -41,6 +41,18 @@ LOST = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, HungUp, S
 CUT = (*LOST, CutOff, zlib.error)
 
 
+class NoStream(Exception):
+    """A watch did not come about: ``error`` says why. ``status`` is the server's answer, 0 where there was none;
+    ``pause`` are the seconds that it asks for.
+    """
+
+    def __init__(self, error: ClusterError, status: int = 0, pause: float = 0.0) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.status = status
+        self.pause = pause
+
+
 class Client:
     """Asks one API server. Connects when it is first needed, keeps the connection, replaces it when it is lost.
 
@@ -55,8 +67,11 @@ class Client:
         *,
         timeout: float = TIMEOUT,
         pause: Callable[[float], None] = time.sleep,
+        tries: int = TRIES,
     ) -> None:
-        """``timeout`` in seconds holds for connecting and for each read; ``pause`` waits between tries."""
+        """``timeout`` in seconds holds for connecting and for each read; ``pause`` waits between tries, of which there
+        are ``tries`` where another one may help.
+        """
         self.endpoint = endpoint
         self.requests = 0
         """How many requests were sent."""
@@ -65,6 +80,8 @@ class Client:
         self._credentials = credentials
         self._timeout = timeout
         self._pause = pause
+        self._tries = tries
+        self._ends: list[Callable[[], None]] = []
         self._connection: Connection | None = None
         self._shown = Identity()
 
@@ -73,6 +90,11 @@ class Client:
         """The kubeconfig's context."""
         return self.endpoint.context
 
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for a connection, and for each part of an answer."""
+        return self._timeout
+
     def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
         """The body of what is at ``path``."""
         return bytes(self._ask("GET", path, query or {}, None))
@@ -80,6 +102,78 @@ class Client:
     def post(self, path: str, body: bytes) -> bytes:
         """Post JSON to ``path`` (a review, which changes nothing: it may be sent again) and give the answer's body."""
         return bytes(self._ask("POST", path, {}, body))
+
+    def twin(self, *, timeout: float = 0.0, tries: int = 0, pause: Callable[[float], None] | None = None) -> Client:
+        """Another client for the same cluster and the same credentials, for another thread; as patient as this one
+        unless told otherwise.
+        """
+        return Client(
+            self.endpoint,
+            self._credentials,
+            timeout=timeout or self._timeout,
+            pause=pause or self._pause,
+            tries=tries or self._tries,
+        )
+
+    def watch(self, path: str, query: Mapping[str, str], silence: float) -> Iterator[bytes]:
+        """The lines of a watch as they arrive, which may be silent for as many seconds. One try.
+
+        Raises NoStream if it does not begin, ClusterError and ConfigurationError where there are no credentials; while
+        it is read, what ``wire.Connection.stream`` raises. ``abort`` ends it from another thread.
+        """
+        from_root = f"{self.endpoint.prefix}{path}?{urlencode(query)}"
+        answer = self._opened(from_root, silence)
+        if isinstance(answer, Answer) and answer.status == 401 and self._credentials.renew(self._shown):
+            answer = self._opened(from_root, silence)
+        if isinstance(answer, Answer):
+            error = self._refused("GET", path, answer)
+            raise NoStream(error, answer.status, _retry_after(answer.headers))
+        return answer
+
+    def _opened(self, from_root: str, silence: float) -> Answer | Iterator[bytes]:
+        identity = self._credentials.identity()
+        if self._connection is not None and not self._connection.usable:
+            self.close()
+        try:
+            if self._connection is not None:
+                try:
+                    return self._stream(self._connect(identity), from_root, silence)
+                except LOST:
+                    self.close()
+            return self._stream(self._connect(identity), from_root, silence)
+        except (OSError, CutOff, zlib.error, ValueError) as error:
+            self.close()
+            from landed.kube import problems
+
+            raise NoStream(problems.failed(self.endpoint, error, self._timeout, identity)) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _stream(self, connection: Connection, from_root: str, silence: float) -> Answer | Iterator[bytes]:
+        self.requests += 1
+        connection.silence(self._timeout)
+        connection.request("GET", dial.target(self.endpoint, from_root), self._headers(None), None)
+        answer = connection.stream(time.monotonic() + 10 * self._timeout)
+        if not isinstance(answer, Answer):
+            connection.silence(silence)
+            connection.notice_the_end()
+        return answer
+
+    def silence(self, seconds: float) -> None:
+        """How long what is read at present may be silent from now on."""
+        if self._connection is not None:
+            self._connection.silence(seconds)
+
+    def abort(self) -> None:
+        """Break off what another thread reads by this client at present."""
+        connection = self._connection
+        if connection is not None:
+            connection.abort()
+
+    def at_end(self, end: Callable[[], None]) -> None:
+        """Have ``end`` called when the ``with`` block of this client is left."""
+        self._ends.append(end)
 
     def pages(
         self,
@@ -121,6 +215,8 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for end in self._ends:
+            end()
         self.close()
 
     def _walk(self, path: str, query: Mapping[str, str], take: Callable[[bytes | bytearray], str]) -> None:
@@ -151,19 +247,19 @@ class Client:
         """Ask until there is an answer, or until it is clear that there will be none."""
         from_root = self.endpoint.prefix + path + (f"?{urlencode(query)}" if query else "")
         renewed = False
-        for left in range(TRIES - 1, -1, -1):
+        for left in range(self._tries - 1, -1, -1):
             answer = self._exchange(method, from_root, body, last=not left)
             if answer is None:
-                self._pause(_backoff(TRIES - left))
+                self._pause(_backoff(self._tries - left))
                 continue
             if answer.status in (200, 201):
                 return answer.body
-            if answer.status == 401 and not renewed and left and self._credentials.renew():
+            if answer.status == 401 and not renewed and left and self._credentials.renew(self._shown):
                 renewed = True
                 continue
             if answer.status not in PASSING or not left:
                 raise self._refused(method, path, answer)
-            self._pause(_retry_after(answer.headers) or _backoff(TRIES - left))
+            self._pause(_retry_after(answer.headers) or _backoff(self._tries - left))
         raise AssertionError("the last try returns or raises")
 
     def _refused(self, method: str, path: str, answer: Answer) -> ClusterError:
@@ -232,6 +328,67 @@ class Client:
         if body is not None:
             headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         return [(name, value.encode()) for name, value in headers]
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        *,
+        again: bool = False,
+        tries: int = TRIES,
+    ) -> bytes:
+        """Ask for something that may change an object, and give the answer's body.
+
+        Sent again, up to ``tries`` in all, is only what was refused before it was looked at (401, 429); with ``again``,
+        which says that twice is as good as once, also what may have been carried out. Raises, beside ClusterError,
+        Conflict (409), Forbidden (403), NotServed (404) and Unanswered where there is no telling what became of it.
+        """
+        from landed.kube import writes
+
+        for left in range(tries - 1, -1, -1):
+            answer = self._write(method, path, body, content_type, last=not (again and left))
+            if answer is not None and answer.status in (200, 201, 202):
+                return bytes(answer.body)
+            status = answer.status if answer else 0
+            renewed = status == 401 and self._credentials.renew(self._shown)
+            may = renewed or status in (0, 429) or (again and status in PASSING)
+            if answer is not None and not (may and left):
+                raise writes.refused(self.endpoint, method, path, answer, self._shown)
+            if not renewed:
+                self._pause(_retry_after(answer.headers if answer else {}) or _backoff(tries - left))
+        raise AssertionError("the last try returns or raises")
+
+    def _write(self, method: str, path: str, body: bytes | None, content_type: str, *, last: bool) -> Answer | None:
+        """One request and its answer; None where it was lost and another try is due."""
+        from landed.kube import problems, writes
+
+        identity = self._credentials.identity()
+        if self._connection is not None and writes.ended(self._connection.sock):
+            self.close()
+        sent = False
+        try:
+            connection = self._connect(identity)
+            headers = self._headers(None)
+            if body is not None:
+                headers += [("Content-Type", content_type.encode()), ("Content-Length", str(len(body)).encode())]
+            self.requests += 1
+            sent = True
+            connection.request(method, dial.target(self.endpoint, self.endpoint.prefix + path), headers, body)
+            answer = connection.answer(time.monotonic() + 10 * self._timeout)
+        except (OSError, CutOff, zlib.error, ValueError) as error:
+            self.close()
+            if sent and not last and isinstance(error, CUT):
+                return None
+            tell = writes.lost if sent else problems.failed
+            raise tell(self.endpoint, error, self._timeout, identity) from None
+        except BaseException:
+            self.close()
+            raise
+        if not connection.usable:
+            self.close()
+        return answer
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

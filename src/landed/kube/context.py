@@ -33,7 +33,7 @@ class Chosen(Struct, frozen=True):
 
 def choose(config: Kubeconfig, context: str, environ: Mapping[str, str], warn: Callable[[str], None]) -> Chosen:
     """Look up ``context``, or the current one where it is empty. Raises ConfigurationError."""
-    name = context or _current(config)
+    name = context or current(config)
     entry = _named(config.contexts, "context", name, config)
     parts = fields.context(entry, name)
     if not parts.cluster:
@@ -48,7 +48,8 @@ def choose(config: Kubeconfig, context: str, environ: Mapping[str, str], warn: C
     return Chosen(endpoint, user, folder, cluster)
 
 
-def _current(config: Kubeconfig) -> str:
+def current(config: Kubeconfig) -> str:
+    """The name of the current context. Raises ConfigurationError where there is none."""
     if not config.current:
         raise ConfigurationError(
             f"There is no current-context in {config.origin}.",

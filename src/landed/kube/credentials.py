@@ -6,6 +6,7 @@ import time
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -36,7 +37,9 @@ class Identity(Struct, frozen=True):
 
 
 class Credentials:
-    """Gives the identity to use, kept in memory until it ends."""
+    """Gives the identity to use, kept in memory until it ends. Safe for several threads: one of them obtains it, the
+    others wait for that.
+    """
 
     def __init__(
         self,
@@ -49,21 +52,26 @@ class Credentials:
         self._obtain = obtain
         self._renewable = renewable
         self._identity: Identity | None = None
+        self._lock = Lock()
         self.impersonation = impersonation
         """Headers, as pairs."""
 
     def identity(self) -> Identity:
         """The identity of now. Raises ConfigurationError or ClusterError where none can be had."""
-        known = self._identity
-        if known is None or 0 < known.expires < time.time() + MARGIN:
-            known = self._identity = _sendable(self._obtain())
-        return known
+        with self._lock:
+            known = self._identity
+            if known is None or 0 < known.expires < time.time() + MARGIN:
+                known = self._identity = _sendable(self._obtain())
+            return known
 
-    def renew(self) -> bool:
-        """Forget the identity, because the server refused it. False if there is no other to be had."""
-        if self._renewable:
-            self._identity = None
-        return self._renewable
+    def renew(self, refused: Identity | None = None) -> bool:
+        """Forget the identity, because the server refused it; not if another thread has renewed that one already.
+        False if there is no other to be had.
+        """
+        with self._lock:
+            if self._renewable and (refused is None or self._identity is refused):
+                self._identity = None
+            return self._renewable
 
 
 def _sendable(identity: Identity) -> Identity:

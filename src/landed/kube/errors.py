@@ -19,3 +19,11 @@ class NotInstalled(ClusterError):
 
 class Gone(ClusterError):
     """410: the continue token of a list has expired."""
+
+
+class Conflict(ClusterError):
+    """409: the object has changed since it was read, or is there already."""
+
+
+class Unanswered(ClusterError):
+    """A write was sent and there is no telling whether it was carried out."""

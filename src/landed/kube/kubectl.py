@@ -36,11 +36,13 @@ REVIEWS = (
 
 
 @contextmanager
-def connect(option: str, context: str, environ: Mapping[str, str], *, timeout: float = TIMEOUT) -> Iterator[Client]:
+def connect(
+    option: str, context: str, environ: Mapping[str, str], *, timeout: float = TIMEOUT, patches: bool = False
+) -> Iterator[Client]:
     """A client that speaks through ``kubectl proxy``, which ends with the ``with`` block.
 
-    ``option`` and ``context`` as in ``kube.connect``. Raises ConfigurationError if kubectl is missing,
-    ClusterError if it does not begin to listen.
+    With ``patches`` it passes these on, too, as asking Flux to look takes. ``option`` and ``context`` as in
+    ``kube.connect``. Raises ConfigurationError if kubectl is missing, ClusterError if it does not begin to listen.
     """
     command = shutil.which("kubectl", path=environ.get("PATH", os.defpath))
     if command is None:
@@ -50,7 +52,7 @@ def connect(option: str, context: str, environ: Mapping[str, str], *, timeout: f
         )
     with TemporaryDirectory(prefix="landed-", ignore_cleanup_errors=True) as folder:  # mode 0700
         socket = str(Path(folder) / "s")
-        with _running(command, option, context, socket, environ):
+        with _running(command, option, context, socket, environ, patches):
             # The host is what the proxy's own check of the Host header lets pass.
             endpoint = Endpoint(context=context or "kubectl's", host="localhost", port=80, scheme="http", socket=socket)
             with Client(endpoint, credentials.anonymous(), timeout=timeout) as client:
@@ -65,18 +67,26 @@ def accepted() -> str:
     )
 
 
-#: What Alerts and their Providers take beside Flux's own objects.
-_CORE = ("/api/v1(/namespaces/[^/]+)?/events", "/api/v1/namespaces/[^/]+/secrets/[^/]+")
+#: What Alerts and their Providers take beside Flux's own objects, and what explains a failure.
+_CORE = (
+    "/api/v1(/namespaces/[^/]+)?/events",
+    "/api/v1/namespaces/[^/]+/secrets/[^/]+",
+    "/api/v1/namespaces/[^/]+/(pods|persistentvolumeclaims)(/[^/]+)?",
+    "/api/v1/namespaces/[^/]+/pods/[^/]+/log",
+    "/apis/(apps|batch)/v1(/.*)?",
+)
 
 
 @contextmanager
-def _running(command: str, option: str, context: str, socket: str, environ: Mapping[str, str]) -> Iterator[None]:
+def _running(
+    command: str, option: str, context: str, socket: str, environ: Mapping[str, str], patches: bool
+) -> Iterator[None]:
     arguments = [
         command,
         "proxy",
         f"--unix-socket={socket}",
         f"--accept-paths={accepted()}",
-        "--reject-methods=^(PUT|PATCH|DELETE)$",
+        f"--reject-methods=^(PUT|{'' if patches else 'PATCH|'}DELETE)$",
     ]
     if context:
         arguments.append(f"--context={context}")

@@ -9,8 +9,11 @@ be compared with the old source, and a commit that not everybody has seen could 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from threading import Lock
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from landed.errors import ClusterError
@@ -19,6 +22,9 @@ from landed.kube.client import PAGE, Client
 from landed.kube.errors import Forbidden, NotInstalled, NotServed
 from landed.model import Cluster
 from landed.selection import Selection, Wants
+
+if TYPE_CHECKING:
+    from landed.kube.follow import Follower
 
 KUSTOMIZATION = "Kustomization"
 HELM_RELEASE = "HelmRelease"
@@ -41,9 +47,67 @@ def read(
     ``progress`` is told a short sentence after each page. Raises ClusterError; HelmReleases, and kinds wanted beyond
     what Kustomizations refer to, are only a warning in the result where they may not be read.
     """
-    chosen, wants = selection or Selection(), wants or Wants()
+    return _begin(client, name, selection or Selection(), since, wants or Wants(), progress or (lambda _: None))[0]
+
+
+class Reading:
+    """A cluster that is read when somebody asks, and from some time on followed instead."""
+
+    def __init__(
+        self, client: Client, name: str, selection: Selection, wants: Wants, progress: Callable[[str], None]
+    ) -> None:
+        """As for ``read``."""
+        self._client = client
+        self._name = name
+        self._selection = selection
+        self._wants = wants
+        self._progress = progress
+        self._lock = Lock()
+        self._lists: Lists | None = None
+        self._wake: Callable[[], None] | None = None
+        self._follower: Follower | None = None
+
+    def read(self, since: int) -> Cluster:
+        """As ``read`` does, or as it is known by following. Raises ClusterError."""
+        if self._follower is not None:
+            return self._follower.read(since)
+        cluster, lists = _begin(self._client, self._name, self._selection, since, self._wants, self._progress)
+        with self._lock:
+            self._lists = lists
+            self._go_on()
+        return cluster
+
+    def follow(self, wake: Callable[[], None]) -> None:
+        """Make no more requests for a look: follow from the last one on, or from the next if there was none. ``wake``
+        is called after each change, from any thread; only the first ``wake`` counts.
+        """
+        with self._lock:
+            if self._wake is not None:
+                return
+            self._wake = wake
+            self._go_on()
+            if self._follower is None:
+                from landed.kube.follow import remind
+
+                self._client.at_end(remind(wake, lambda: self._follower is not None))
+
+    def _go_on(self) -> None:
+        if self._wake is None or self._lists is None or self._follower is not None:
+            return
+        from landed.kube.follow import Follower  # imported late: a run that looks once needs none of it
+
+        follower = Follower(self._client, self._name, self._lists, self._selection, self._wants, self._wake)
+        self._client.at_end(follower.stop)
+        follower.start()
+        self._follower, self._lists = follower, None
+
+
+def _begin(
+    client: Client, name: str, chosen: Selection, since: int, wants: Wants, progress: Callable[[str], None]
+) -> tuple[Cluster, Lists]:
+    """Everything, and the lists that it was read from."""
     reader = Reader(chosen, since, wants=wants)
-    lists = Lists(client, reader, name, listable(chosen), progress or (lambda _: None))
+    lists = Lists(client, reader, name, listable(chosen), progress)
     lists.kustomizations(chosen.label_selector)
     lists.sources()
     lists.sources_beside(wants.kinds)
@@ -52,13 +116,32 @@ def read(
     elif reader.applies_helm_releases:
         lists.helm_releases()
     cluster = reader.cluster(name)
-    return replace(cluster, warnings=(*cluster.warnings, *lists.warnings)) if lists.warnings else cluster
+    if lists.warnings:
+        cluster = replace(cluster, warnings=(*cluster.warnings, *lists.warnings))
+    return cluster, lists
 
 
 def listable(selection: Selection) -> tuple[str, ...]:
     """The namespaces to list one by one; empty, meaning all, where patterns are to be matched by the reader."""
     patterns = any(character in name for name in selection.namespaces for character in "*?")
     return () if patterns else selection.namespaces
+
+
+class Listed(Struct, frozen=True):
+    """One list of a reading: what it takes to go on from there."""
+
+    kind: Kind
+    api: str
+    """The version of the kind's group."""
+    namespace: str
+    """Empty for all."""
+    query: Mapping[str, str]
+    version: str = ""
+    """The list's resourceVersion; empty where there was none."""
+    warning: str = ""
+    """Why it could not be read."""
+    tolerates: tuple[type[ClusterError], ...] = ()
+    """What is only a warning."""
 
 
 class Lists:
@@ -73,17 +156,18 @@ class Lists:
         progress: Callable[[str], None],
     ) -> None:
         self._client = client
-        self._reader = reader
+        self.reader = reader
         self._name = name
-        self._namespaces = namespaces
+        self.namespaces = namespaces
         self._progress = progress
         self.warnings: list[str] = []
+        self.listed: list[Listed] = []
 
     def kustomizations(self, label_selector: str) -> None:
         """All that are selected, as far as the server can select. Raises ClusterError."""
         labels = {"labelSelector": label_selector} if label_selector else {}
         try:
-            self._read(KINDS[KUSTOMIZATION], self._namespaces or EVERYWHERE, labels)
+            self._read(KINDS[KUSTOMIZATION], self.namespaces or EVERYWHERE, labels)
         except NotInstalled as error:
             raise NotInstalled(
                 f"Flux is not installed on {self._client.endpoint}: it serves no Kustomizations of "
@@ -93,80 +177,112 @@ class Lists:
 
     def sources(self) -> None:
         """The kinds that the Kustomizations refer to and no others. Raises ClusterError."""
-        for kind in self._reader.source_kinds():
+        for kind in self.reader.source_kinds():
             if kind not in KINDS:
                 continue
-            namespaces = self._reader.source_namespaces(kind) if self._namespaces else EVERYWHERE
+            namespaces = self.reader.source_namespaces(kind) if self.namespaces else EVERYWHERE
             try:
-                self._read(KINDS[kind], namespaces, {})
+                self._read(KINDS[kind], namespaces, {}, SOURCES_TOLERATE)
             except NotInstalled as error:
-                self.warnings.append(f"{error.message} Kustomizations refer to them all the same.")
+                self.warnings.append(tolerated(kind, error))
+                self._lack(KINDS[kind], namespaces, {}, self.warnings[-1], SOURCES_TOLERATE)
 
     def sources_beside(self, kinds: Collection[str]) -> None:
         """All sources of these kinds in the namespaces that are meant, where they have not been read."""
         for kind in sorted(kind for kind in kinds if is_source(kind)):
-            read = self._reader.source_namespaces(kind)
-            if read and not self._namespaces:
+            read = self.reader.source_namespaces(kind)
+            if read and not self.namespaces:
                 continue
-            namespaces = [each for each in self._namespaces or EVERYWHERE if each not in read]
+            namespaces = [each for each in self.namespaces or EVERYWHERE if each not in read]
             self._try(KINDS[kind], namespaces, {})
 
     def all_helm_releases(self) -> None:
         """Those in the namespaces that are meant, and those elsewhere that Kustomizations of these applied."""
-        self._try(KINDS[HELM_RELEASE], self._namespaces or EVERYWHERE, {})
-        if self._namespaces and self._reader.applies_helm_releases:
-            self._try(KINDS[HELM_RELEASE], EVERYWHERE, {"labelSelector": _applied_by(self._namespaces)})
+        self._try(KINDS[HELM_RELEASE], self.namespaces or EVERYWHERE, {})
+        if self.namespaces and self.reader.applies_helm_releases:
+            self._try(KINDS[HELM_RELEASE], EVERYWHERE, {"labelSelector": applied_by(self.namespaces)})
 
     def helm_releases(self) -> None:
         """Those that Kustomizations applied. What may not be read is a warning: Kustomizations speak for themselves."""
         kind = KINDS[HELM_RELEASE]
+        query = {"labelSelector": applied_by(self.namespaces)}
         try:
-            self._read(kind, EVERYWHERE, {"labelSelector": _applied_by(self._namespaces)})
-        except (Forbidden, NotInstalled) as error:
-            self.warnings.append(f"{error.message} {error.hint}".strip())
-            if isinstance(error, Forbidden) and self._namespaces:
+            self._read(kind, EVERYWHERE, query, OTHERS_TOLERATE)
+        except OTHERS_TOLERATE as error:
+            self.warnings.append(tolerated(HELM_RELEASE, error))
+            self._lack(kind, EVERYWHERE, query, self.warnings[-1], OTHERS_TOLERATE)
+            if isinstance(error, Forbidden) and self.namespaces:
                 self._helm_releases_beside()
 
     def _helm_releases_beside(self) -> None:
         """With rights in single namespaces: at least those in the Kustomizations' own."""
-        for namespace in self._namespaces:
+        for namespace in self.namespaces:
             try:
-                self._read(KINDS[HELM_RELEASE], (namespace,), {"labelSelector": _applied_by(self._namespaces)})
-            except (Forbidden, NotInstalled):
+                query = {"labelSelector": applied_by(self.namespaces)}
+                self._read(KINDS[HELM_RELEASE], (namespace,), query, OTHERS_TOLERATE)
+            except OTHERS_TOLERATE:
                 continue  # the warning has been given
 
     def _try(self, kind: Kind, namespaces: Iterable[str], query: Mapping[str, str]) -> None:
         """Read namespace by namespace; what may not be read, or is not there, is a warning."""
         for namespace in namespaces:
             try:
-                self._read(kind, (namespace,), query)
-            except (Forbidden, NotInstalled) as error:
-                self.warnings.append(f"{error.message} {error.hint}".strip())
+                self._read(kind, (namespace,), query, OTHERS_TOLERATE)
+            except OTHERS_TOLERATE as error:
+                self.warnings.append(tolerated(kind.kind, error, hint=True))
+                self._lack(kind, (namespace,), query, self.warnings[-1], OTHERS_TOLERATE)
                 if isinstance(error, NotInstalled):
                     return
 
-    def _read(self, kind: Kind, namespaces: Iterable[str], query: Mapping[str, str]) -> None:
+    def _lack(
+        self, kind: Kind, namespaces: Iterable[str], query: Mapping[str, str], warning: str, tolerates: Tolerated
+    ) -> None:
+        """Take down lists that there could not be, for whoever tries again later."""
+        for namespace in namespaces:
+            self.listed.append(Listed(kind, kind.versions[0], namespace, query, "", warning, tolerates))
+            warning = ""
+
+    def _read(self, kind: Kind, namespaces: Iterable[str], query: Mapping[str, str], tolerates: Tolerated = ()) -> None:
         known: str = kind.versions[0]
         for namespace in namespaces:
-            known = self._read_version(kind, known, namespace, query)
+            versions: list[str] = []
+            known = self._read_version(kind, known, namespace, query, versions)
+            self.listed.append(Listed(kind, known, namespace, query, versions[0], "", tolerates))
 
-    def _read_version(self, kind: Kind, version: str, namespace: str, query: Mapping[str, str]) -> str:
-        return in_version(self._client, kind, version, lambda each: self._list(kind, each, namespace, query))
+    def _read_version(
+        self, kind: Kind, version: str, namespace: str, query: Mapping[str, str], versions: list[str]
+    ) -> str:
+        return in_version(self._client, kind, version, lambda each: self._list(kind, each, namespace, query, versions))
 
-    def _list(self, kind: Kind, version: str, namespace: str, query: Mapping[str, str]) -> None:
+    def _list(self, kind: Kind, version: str, namespace: str, query: Mapping[str, str], versions: list[str]) -> None:
         pages = 0
 
         def take(page: bytes | bytearray) -> str:
             nonlocal pages
-            following = self._reader.take(kind.kind, page)
+            following = self.reader.take(kind.kind, page)
+            versions.append(self.reader.version)
             pages += 1
             count = f"more than {pages * PAGE}" if following else "all"
             self._progress(f"{self._name}: {count} {kind.kind}s read")
             return following
 
-        self._client.pages(
-            path(kind, version, namespace), query, take, lambda: self._reader.forget(kind.kind, namespace)
-        )
+        def restart() -> None:
+            versions.clear()
+            self.reader.forget(kind.kind, namespace)
+
+        self._client.pages(path(kind, version, namespace), query, take, restart)
+
+
+Tolerated = tuple[type[ClusterError], ...]
+SOURCES_TOLERATE = (NotInstalled,)
+OTHERS_TOLERATE = (Forbidden, NotInstalled)
+
+
+def tolerated(kind: str, error: ClusterError, *, hint: bool = False) -> str:
+    """The warning in place of a list."""
+    if is_source(kind) and not hint:
+        return f"{error.message} Kustomizations refer to them all the same."
+    return f"{error.message} {error.hint}".strip()
 
 
 def path(kind: Kind, version: str, namespace: str = "") -> str:
@@ -216,7 +332,7 @@ def served(client: Client, kind: Kind, tried: str) -> tuple[str, ...]:
     return tuple(version for version in kind.versions if version in versions and version != tried)
 
 
-def _applied_by(namespaces: tuple[str, ...]) -> str:
+def applied_by(namespaces: tuple[str, ...]) -> str:
     """Flux labels what a Kustomization applies, https://fluxcd.io/flux/components/kustomize/kustomizations/#labels ."""
     label = "kustomize.toolkit.fluxcd.io/namespace"
     return f"{label} in ({','.join(namespaces)})" if namespaces else label

@@ -6,6 +6,7 @@ https://www.rfc-editor.org/rfc/rfc9112
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from time import monotonic
@@ -19,7 +20,13 @@ LONGEST_HEAD = 1 << 18
 #: Bytes of one answer, decompressed: thousands of times more than a page has.
 LIMIT = 1 << 30
 
+#: Bytes of one line of an answer that is read line by line.
+LONGEST_LINE = 1 << 26
+
 _AT_ONCE = 1 << 18
+
+#: Seconds of silence, seconds between two questions, and how many without an answer.
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 
 
 class NotHTTP(ValueError):
@@ -58,6 +65,25 @@ class Connection:
         self._file.close()
         self.sock.close()
 
+    def abort(self) -> None:
+        """End what another thread reads at present, from here; ``close`` is still due there."""
+        self.usable = False
+        with contextlib.suppress(OSError):
+            shut(self.sock)
+
+    def silence(self, seconds: float) -> None:
+        """How long each read may last from now on."""
+        self.sock.settimeout(seconds)
+
+    def notice_the_end(self) -> None:
+        """Have the system ask every few seconds whether the other side is still there, and give up after a while."""
+        import socket
+
+        with contextlib.suppress(OSError, AttributeError):  # none of it on a Unix socket, not all of it everywhere
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in _KEEP_ALIVE.items():
+                self.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
     def request(self, method: str, target: str, headers: Iterable[tuple[str, bytes]], body: bytes | None) -> None:
         """Send a request. Raises OSError, and ValueError for what must not stand in a head."""
         lines = [f"{method} {target} HTTP/1.1".encode("ascii")]
@@ -72,12 +98,48 @@ class Connection:
         Raises HungUp if there is none, CutOff if it ends too early, NotHTTP if it is nonsense, TimeoutError if it is
         not complete at ``deadline`` (``time.monotonic``), and OSError and zlib.error.
         """
+        return self._rest(*self._begin(), deadline)
+
+    def stream(self, deadline: float) -> Answer | Iterator[bytes]:
+        """Read a 200 line by line as it arrives, without line ends; another answer as ``answer`` does.
+
+        While lines are read, what ``answer`` raises is raised; CutOff, too, where the last line has no end.
+        """
+        status, headers = self._begin()
+        if status != 200:
+            return self._rest(status, headers, deadline)
+        framed = "content-length" in headers or "transfer-encoding" in headers
+        afterwards, self.usable = self.usable and framed, False
+        return self._lines(self._parts(status, headers), _gzipped(headers), afterwards)
+
+    def _begin(self) -> tuple[int, dict[str, str]]:
         status, headers = self._head()
         while 100 <= status < 200:
             status, headers = self._head()
         self.usable = self.usable and headers.get("connection", "").lower() != "close"
-        gzipped = headers.get("content-encoding", "").lower() == "gzip"
-        return Answer(status, headers, _joined(self._parts(status, headers), gzipped, deadline))
+        return status, headers
+
+    def _rest(self, status: int, headers: Mapping[str, str], deadline: float) -> Answer:
+        return Answer(status, headers, _joined(self._parts(status, headers), _gzipped(headers), deadline))
+
+    def _lines(self, parts: Iterable[bytes], gzipped: bool, afterwards: bool) -> Iterator[bytes]:
+        """Until the last line is out, the connection is good for nothing else, and ``afterwards`` perhaps."""
+        rest = bytearray()
+        for part in _inflated(parts) if gzipped else parts:
+            if not rest and part.find(b"\n") == len(part) - 1:  # an event is a chunk, mostly
+                yield part[:-1]
+                continue
+            begun = len(rest)
+            rest += part
+            if b"\n" in part:
+                *lines, remains = bytes(rest).split(b"\n")
+                yield from lines
+                rest = bytearray(remains)
+            elif begun > LONGEST_LINE:
+                raise ValueError("too long")
+        if rest:
+            raise CutOff
+        self.usable = afterwards
 
     def _head(self) -> tuple[int, dict[str, str]]:
         line = self._file.readline(_AT_ONCE)
@@ -143,6 +205,31 @@ class Connection:
                 raise CutOff
             size -= len(part)
             yield part
+
+
+def _gzipped(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-encoding", "").lower() == "gzip"
+
+
+def _inflated(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Each part as far as it can be decompressed already. Raises zlib.error."""
+    inflate = zlib.decompressobj(31)
+    for part in parts:
+        while part:
+            if plain := inflate.decompress(part, _AT_ONCE):
+                yield plain
+            part = inflate.unconsumed_tail
+    if not inflate.eof:
+        raise CutOff
+
+
+def shut(sock: Any) -> None:
+    """End both directions of a connection: whoever reads from it is woken. Raises OSError."""
+    import socket
+
+    base = getattr(sock, "_outer", sock)  # the socket that carries another TLS connection
+    if isinstance(base, socket.socket):
+        socket.socket.shutdown(base, socket.SHUT_RDWR)  # TLS' own would forget the session that the other thread uses
 
 
 def _joined(parts: Iterable[bytes], gzipped: bool, deadline: float) -> bytearray:

@@ -1,5 +1,7 @@
 """The ledger in a file, as ``format`` describes it. ``<path>.lock`` beside it is held for the whole run.
 
+Where runs share it, each holds ``<path>.<part>.lock`` for that long, and ``<path>.lock`` only to read and to write.
+
 At most 100,000 entries and 32 MiB are kept: entries of commits that have come and gone leave first, oldest first, then
 older ones of the commits that lines speak of now, and the newest of a line last. What cannot be read is renamed to
 ``<path>.damaged-<UTC time>`` or ``<path>.newer-<UTC time>`` and never overwritten.
@@ -10,18 +12,28 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from landed.ledger import whole
 from landed.ledger.format import MOST_BYTES_READ, UnreadableError, decode, encode
-from landed.ledger.lock import held
+from landed.ledger.lock import NOTHING_SENT, held
 from landed.told import Told, merge
+
+if TYPE_CHECKING:
+    from landed.ledger import Share
+    from landed.ledger.sharing import Since
 
 
 def connect(
-    path: str, *, lock_timeout: float, warn: Callable[[str], None], progress: Callable[[str], None]
+    path: str,
+    *,
+    lock_timeout: float,
+    warn: Callable[[str], None],
+    progress: Callable[[str], None],
+    shared: Share | None = None,
 ) -> FileLedger:
     """The ledger at ``path``, which may be missing, and whose folder may be."""
-    return FileLedger(path, lock_timeout=lock_timeout, warn=warn, progress=progress)
+    return FileLedger(path, lock_timeout=lock_timeout, warn=warn, progress=progress, shared=shared)
 
 
 class FileLedger:
@@ -34,6 +46,7 @@ class FileLedger:
         lock_timeout: float = 30.0,
         warn: Callable[[str], None],
         progress: Callable[[str], None],
+        shared: Share | None = None,
     ) -> None:
         # Through a symbolic link to what it names, so that the link stays and everybody locks the same file.
         self._path = os.path.realpath(path)
@@ -41,6 +54,8 @@ class FileLedger:
         self._lock_timeout = lock_timeout
         self._warn = warn
         self._progress = progress
+        self._shared = shared
+        self._since: Since | None = None
         self._locked = False
         self._known: int | None = None
         self._others = Told()
@@ -49,22 +64,46 @@ class FileLedger:
     def open(self) -> Iterator[Told]:
         """Hold the ledger and give what it says. Raises ConfigurationError before anything is read."""
         self._refuse_early()
+        if self._shared is None:
+            with self._held():
+                yield self._load()
+            return
+        from landed.ledger.sharing import Since, visible  # imported late: most runs are alone
+
+        with self._lock(f"{self._path}.{self._shared.name}.lock", f"part {self._shared.name} of the ledger"):
+            with self._held():
+                told = visible(self._load(), self._shared.clusters)
+            self._since = Since(told, self._shared.clusters)
+            yield told
+
+    @contextmanager
+    def _held(self, so: str = NOTHING_SENT) -> Iterator[None]:
+        """Hold what is stored."""
+        with self._lock(f"{self._path}.lock", "the ledger", so) as self._locked:
+            try:
+                yield
+            finally:
+                self._locked = False
+
+    @contextmanager
+    def _lock(self, path: str, what: str, so: str = NOTHING_SENT) -> Iterator[bool]:
+        """Hold the lock ``path``; true if it is really held. Raises ConfigurationError."""
         hold = held(
-            f"{self._path}.lock",
+            path,
             self._lock_timeout,
-            what=f"the ledger {self._shown}",
+            what=f"{what} {self._shown}",
+            so=so,
             warn=self._warn,
             progress=self._progress,
         )
         try:
-            self._locked = hold.__enter__()
+            locked = hold.__enter__()
         except OSError as error:
             raise whole.refusal(self._shown, error) from None
         try:
-            yield self._load()
+            yield locked
         finally:
             hold.__exit__(None, None, None)
-            self._locked = False
 
     def peek(self) -> Told:
         """What the ledger says, without holding, making, moving or writing anything."""
@@ -72,13 +111,22 @@ class FileLedger:
         if raw is None:
             return Told()
         try:
-            return decode(raw)
+            told = decode(raw)
         except UnreadableError as error:
             self._warn(f"The ledger {self._shown} cannot be read: {error}.")
             return Told()
+        if self._shared is None:
+            return told
+        from landed.ledger.sharing import visible
+
+        return visible(told, self._shared.clusters)
 
     def save(self, told: Told) -> None:
         """Write wholly or not at all; not at all, too, if nothing differs from what is stored."""
+        if self._shared is not None:
+            with self._held("what was delivered may be told once more by the next run"):
+                self._save_share(told)
+            return
         stored = self._read()
         wanted = encode(self._joined(told))
         if stored == wanted:
@@ -93,6 +141,17 @@ class FileLedger:
             unchanged = encode(Told())
         if wanted != unchanged:
             self._write(wanted)
+
+    def _save_share(self, told: Told) -> None:
+        """Put what this run has changed into what the others have stored."""
+        stored = self._read()
+        there = None if stored is None else self._usable(stored)
+        assert self._since is not None  # noqa: S101 — a part is opened before it is saved
+        together = self._since.joined(told, there)
+        wanted = encode(together)
+        if stored != wanted and together != (Told() if there is None else there):
+            self._write(wanted)
+        self._since.stored(told)
 
     def _joined(self, told: Told) -> Told:
         """``told``, and what others stored while we were at it."""
@@ -118,7 +177,10 @@ class FileLedger:
             raise whole.refusal(self._shown, error, doing="read") from None
 
     def _understood(self, raw: bytes) -> Told:
-        """What ``raw``, just read from the file, says; if nothing, the file is put aside."""
+        """What ``raw``, just read from the file, says; if nothing, the file is put aside, and it is as if empty."""
+        return self._usable(raw) or Told()
+
+    def _usable(self, raw: bytes) -> Told | None:
         try:
             return decode(raw)
         except UnreadableError as error:
@@ -127,7 +189,7 @@ class FileLedger:
             except OSError as refused:
                 raise whole.refusal(self._shown, refused) from None
             self._warn(f"The ledger {self._shown} cannot be read: {error}. It is kept as {kept}; this run starts anew.")
-            return Told()
+            return None
 
     def _write(self, content: bytes) -> None:
         try:

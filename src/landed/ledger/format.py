@@ -16,7 +16,8 @@ Version 1 is UTF-8 JSON, one value to a line so that it can be read and compared
      "begun": [["slack", "acme/fleet flux/prod/apps/web", "6dcd4ce2…"]],
      "observed": {"prod Kustomization/apps/web": "6dcd4ce2… success"},
      "turns": {"prod Kustomization/apps/web": [1766400000]},
-     "inventories": {"prod Kustomization/apps/web": "eJx…"}
+     "inventories": {"prod Kustomization/apps/web": "eJx…"},
+     "served": {"slack": ["prod"]}             (only where shards began to serve a destination)
     }
 
 ``version`` and ``destinations`` must be there, or the file is not ours. Unknown members are ignored; a change that
@@ -26,7 +27,7 @@ an older reader must not overlook raises ``version``.
 from __future__ import annotations
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from landed.told import TURNS, Entry, Intent, Told, prune
 
@@ -58,6 +59,7 @@ class _Stored(Struct):
     observed: dict[str, str] = {}
     turns: dict[str, list[int]] = {}
     inventories: dict[str, str] = {}
+    served: dict[str, list[str]] | UnsetType = UNSET
 
 
 _BLANKS = b"\0 \t\r\n"
@@ -84,7 +86,8 @@ def decode(raw: bytes) -> Told:
     texts: dict[str, str] = {}
     observed = {line: texts.setdefault(result, result) for line, result in stored.observed.items()}
     turns = {line: turns[-TURNS:] for line, turns in stored.turns.items() if turns}
-    return Told(stored.destinations, stored.seen, stored.begun, observed, turns, stored.inventories)
+    served = stored.served or {}
+    return Told(stored.destinations, stored.seen, stored.begun, observed, turns, stored.inventories, served)
 
 
 def _share(lines: dict[str, list[Entry]]) -> None:
@@ -107,7 +110,16 @@ def encode(told: Told) -> bytes:
 
 
 def _written(told: Told) -> bytes:
-    stored = _Stored(VERSION, told.destinations, told.seen, told.begun, told.observed, told.turns, told.inventories)
+    stored = _Stored(
+        VERSION,
+        told.destinations,
+        told.seen,
+        told.begun,
+        told.observed,
+        told.turns,
+        told.inventories,
+        told.served or UNSET,
+    )
     compact = msgspec.json.encode(stored)
     return msgspec.json.format(compact, indent=1) + b"\n"
 

@@ -9,7 +9,7 @@ from landed.told import Told
 
 
 class Ledger(Protocol):
-    """Keeps what was told between runs. Opened once per run; one run at a time holds it."""
+    """Keeps what was told between runs. Opened once per run; one run at a time holds it, or its part of it."""
 
     def open(self) -> AbstractContextManager[Told]:
         """Hold the ledger and give what it says.

@@ -18,19 +18,27 @@ from landed.errors import ConfigurationError
 #: How often a lock that somebody holds is tried again, in seconds, and how long that goes without a word.
 PAUSE = 0.1
 PATIENCE = 1.0
+NOTHING_SENT = "nothing was sent"
 _NO_LOCKS_HERE = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
 @contextmanager
 def held(
-    path: str, timeout: float, *, what: str, warn: Callable[[str], None], progress: Callable[[str], None]
+    path: str,
+    timeout: float,
+    *,
+    what: str,
+    so: str = NOTHING_SENT,
+    warn: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> Iterator[bool]:
     """Hold the lock ``path`` within the block; true if it is really held.
 
     Where the file system has no locks it is false, after a warning. ``what`` is what messages call the thing that is
-    locked. Raises OSError, and ConfigurationError after ``timeout`` seconds.
+    locked, ``so`` what follows where it cannot be had. Raises OSError, and ConfigurationError after ``timeout``
+    seconds.
     """
-    descriptor = _acquire(path, timeout, what, progress)
+    descriptor = _acquire(path, timeout, what, so, progress)
     try:
         locked = descriptor >= 0
         if not locked:
@@ -41,7 +49,7 @@ def held(
             os.close(descriptor)
 
 
-def _acquire(path: str, timeout: float, what: str, progress: Callable[[str], None]) -> int:
+def _acquire(path: str, timeout: float, what: str, so: str, progress: Callable[[str], None]) -> int:
     """A descriptor that holds the lock, or -1 where there are none."""
     begun = time.monotonic()
     said = False
@@ -52,7 +60,7 @@ def _acquire(path: str, timeout: float, what: str, progress: Callable[[str], Non
         waited = time.monotonic() - begun
         if waited >= timeout:
             raise ConfigurationError(
-                f"Another run ({holder}) has held {what} for {timeout:g} s; nothing was sent.",
+                f"Another run ({holder}) has held {what} for {timeout:g} s; {so}.",
                 "Let it finish and run again, or give this run a ledger of its own with --ledger.",
             )
         if waited >= PATIENCE and not said:

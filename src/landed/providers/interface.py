@@ -21,6 +21,7 @@ from landed.model import (
     GitHost,
     Held,
     Payload,
+    Relation,
     Repository,
 )
 from landed.providers.asking import ARRIVED, Answer
@@ -55,6 +56,13 @@ class CommitReader(Protocol):
         """Ask once what ``commit`` is called and who wrote it, and at most once more; no rate limit is waited for.
 
         Raises DeliveryError, also where the token may write and not read; that keeps nothing from being written.
+        """
+
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
+        """How ``other`` relates to ``commit``, a full hash: AFTER where it contains it.
+
+        ``other`` is a full hash, ``refs/heads/NAME`` or ``refs/tags/NAME``. Never UNKNOWN: raises DeliveryError, which
+        is ``passing`` where a later try may succeed, also where the host does not know one of them.
         """
 
 

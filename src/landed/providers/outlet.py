@@ -21,6 +21,7 @@ from landed.model import (
     Held,
     Network,
     Payload,
+    Relation,
     Repository,
     Secret,
     Update,
@@ -53,6 +54,9 @@ class Outlet(Protocol):
 
     def described(self, repository: Repository, commit: str) -> Described:
         """Ask what a commit is called and who wrote it. Raises DeliveryError."""
+
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
+        """Ask how ``other``, a full hash or a full ref, relates to ``commit``. Raises DeliveryError; never UNKNOWN."""
 
 
 class Turns:
@@ -160,6 +164,15 @@ class GitOutlet:
             raise DeliveryError(f"{self.destination.name}: it is not asked what a commit is called.")
         return cast("CommitReader", self.provider()).described(repository, commit)
 
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
+        """Ask the Git host which commit contains which, with patience: what depends on it waits for the answer.
+
+        Raises DeliveryError, also where this is not an outlet for commit statuses: only they know.
+        """
+        if self.destination.takes != "statuses":
+            raise DeliveryError(f"{self.destination.name}: it is not asked which commit contains which.")
+        return cast("CommitReader", self.provider()).relation(repository, commit, other)
+
 
 #: Where what a host is told is not named by what it takes.
 _NAMES = {"github-check-run": "check runs"}
@@ -231,5 +244,9 @@ class ChannelOutlet:
         return False
 
     def described(self, repository: Repository, commit: str) -> Described:
+        """Always raises DeliveryError: it is no Git host."""
+        raise DeliveryError(f"{self._channel.name} knows no commits.")
+
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
         """Always raises DeliveryError: it is no Git host."""
         raise DeliveryError(f"{self._channel.name} knows no commits.")

@@ -15,6 +15,8 @@ FORMATS = {
     "table": "landed.reports.table",
     "json": "landed.reports.jsonreport",
     "markdown": "landed.reports.markdown",
+    "html": "landed.reports.html",
+    "junit": "landed.reports.junit",
 }
 
 

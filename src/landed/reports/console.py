@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TextIO, TypeVar
+from typing import Protocol, TextIO, TypeVar
 
 import msgspec
 
@@ -29,8 +29,23 @@ T = TypeVar("T")
 #: The runner drops what is more than this per level and step, and cuts what is longer.
 MOST_ANNOTATIONS = 10
 LONGEST_ANNOTATION = 4096
+#: Warnings that are remembered as said. A run may last for weeks, and texts differ without end.
+MOST_REMEMBERED = 1000
 _COLOURS = {"error": "31", "warning": "33", "detail": "2"}
 _PLAINER = str.maketrans({"✓": "+", "✗": "x", "→": ">", "…": "~", "·": "-", "–": "-", "◌": "o", "─": "-"})
+
+
+class Display(Protocol):
+    """Lines at the bottom of a terminal that are drawn again and again, below all that is said meanwhile."""
+
+    def erase(self) -> None:
+        """Make room: the cursor is then where the lines began."""
+
+    def draw(self) -> None:
+        """Put the lines where the cursor is."""
+
+    def doing(self, text: str) -> None:
+        """What is being done at the moment, harmless and on one line; "" when it is over."""
 
 
 class Console:
@@ -61,13 +76,19 @@ class Console:
         self._clock = clock
         self._secrets = tuple(secrets)
         self._hide = hider(secrets)
-        self._warned: set[str] = set()
+        self._warned: dict[int, None] = {}
+        self._warned_before: dict[int, None] | None = None
         self._annotated: defaultdict[str, set[str]] = defaultdict(set)
         self._transient = False
-        self._lock = threading.RLock()
+        self._display: Display | None = None
+        self._patient = False
+        self.said = 0
+        """How many times something was said that stays: what is shown in passing is not counted."""
+        self.lock = threading.RLock()
+        """Held while something is written; whoever draws holds it, too."""
         self.kind = _kind(err, environ)
         """``terminal``, ``github``, ``gitlab`` or ``plain``."""
-        self._progress = Progress(self._show_progress, every=0.1 if self._live else 5.0, clock=clock)
+        self._progress = Progress(self._show_progress, every=0.1 if self.live else 5.0, clock=clock)
         if self.kind == "github":
             self._mask(secrets)
 
@@ -80,8 +101,19 @@ class Console:
             self._mask(new)
 
     @property
-    def _live(self) -> bool:
+    def live(self) -> bool:
+        """Whether something may be shown in passing: it is a terminal, and somebody looks at it."""
         return self.kind == "terminal" and not self._json
+
+    @property
+    def quiet(self) -> bool:
+        """Whether only warnings and errors are wanted."""
+        return self._quiet
+
+    @property
+    def json(self) -> bool:
+        """Whether a log collector reads this, and no people."""
+        return self._json
 
     # ── what there is to say ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -90,6 +122,27 @@ class Console:
         if not self._quiet:
             self._say("note", text)
 
+    def tell(
+        self,
+        text: str,
+        fields: Mapping[str, object] | None = None,
+        *,
+        level: str = "info",
+        message: str = "",
+        hint: str = "",
+    ) -> None:
+        """Something that happened now, in a run that lasts: with the time of day (UTC).
+
+        A log collector gets ``message`` (or else ``text``) and the ``fields``. The level ``info`` is not for
+        ``--quiet``.
+        """
+        if self._quiet and level == "info":
+            return
+        if self._json:
+            self._put(self._err, self._as_json(level, self.safe(message or text), self.safe(hint), fields or {}))
+            return
+        self._say(level, text, hint, at=f"{render.rfc3339(int(self._clock()))[11:19]} ")
+
     def detail(self, text: str) -> None:
         """Something for who looks closely: only with ``--verbose``."""
         if self._verbose:
@@ -97,11 +150,14 @@ class Console:
 
     def warn(self, text: str) -> None:
         """Something that should be seen to. The same text is said once."""
-        with self._lock:
-            if text in self._warned:
-                return
-            self._warned.add(text)
-        self._say("warning", text)
+        with self.lock:
+            known = hash(text) in self._warned
+            self._warned.pop(hash(text), None)
+            self._warned[hash(text)] = None  # the last one said is the last one to be forgotten
+            if len(self._warned) > MOST_REMEMBERED:
+                del self._warned[next(iter(self._warned))]
+        if not known:
+            self._say("warning", text)
 
     def error(self, error: LandedError) -> None:
         """What went wrong, and what to do about it; on GitHub it marks the run, too."""
@@ -114,20 +170,52 @@ class Console:
             return
         self._progress.say(text)
         if not text:
-            with self._lock:
+            with self.lock:
                 self._erase()
+                if self._display is not None:
+                    self._display.doing("")
 
     def annotate(self, level: str, message: str, title: str = "") -> None:
         """On GitHub, mark the run with an ``error``, ``warning`` or ``notice``: the same text once, ten of a level."""
         if self.kind != "github" or self._json:
             return
-        text = render.cut(self._safe(message), LONGEST_ANNOTATION)
-        with self._lock:
+        text = render.cut(self.safe(message), LONGEST_ANNOTATION)
+        with self.lock:
             made = self._annotated[level]
             if text in made or len(made) >= MOST_ANNOTATIONS:
                 return
             made.add(text)
-        self._put(self._err, commands.annotation(level, text, title=self._safe(title)))
+        self._put(self._err, commands.annotation(level, text, title=self.safe(title)))
+
+    def group(self, title: str) -> None:
+        """What is said from here on can be folded away, on GitHub and GitLab. One group at a time."""
+        from landed.reports import groups
+
+        if groups.known(self.kind) and not (self._json or self._quiet):
+            with self.lock:
+                # What is said in a group may be overlooked: it is said again when it comes up again after its end.
+                self._warned_before = dict(self._warned)
+                self._put(self._err, groups.opening(self.kind, self.safe(title), int(self._clock())))
+
+    def endgroup(self) -> None:
+        """The end of the group, if there is one."""
+        with self.lock:
+            if self._warned_before is not None:
+                from landed.reports import groups
+
+                self._warned, self._warned_before = self._warned_before, None
+                self._put(self._err, groups.closing(self.kind, int(self._clock())))
+
+    def patient(self, patient: bool) -> None:
+        """Whether somebody else says often enough what goes on: then progress is not put into a log."""
+        self._patient = patient
+
+    def lend(self, display: Display | None) -> Callable[[str], None]:
+        """Leave the bottom of the terminal to ``display``, which writes with what this gives back; None: no more."""
+        with self.lock:
+            self._erase()
+            self._display = display
+        return lambda text: self._write(self._err, text)
 
     def show(self, text: str) -> None:
         """What was asked for, ready made: to standard output."""
@@ -156,28 +244,55 @@ class Console:
             width=_width(self._out, self._environ) if terminal else 0,
         )
 
-    # ── the ways out ────────────────────────────────────────────────────────────────────────────────────────────────
+    @property
+    def colour(self) -> bool:
+        """Whether what is said may have colours."""
+        return self.kind == "terminal" and not self._environ.get("NO_COLOR")
 
-    def _safe(self, text: str) -> str:
+    def size(self) -> tuple[int, int]:
+        """Columns and lines of the terminal at this moment."""
+        with suppress(OSError, ValueError):
+            columns, lines = os.get_terminal_size(self._err.fileno())
+            if columns and lines:
+                return columns, lines
+        given = self._environ.get("LINES", "")
+        return _width(self._err, self._environ), int(given) if given.isdecimal() and int(given) else 24
+
+    def reflows(self) -> bool:
+        """Whether the terminal breaks lines anew when it gets narrower, as nearly all do."""
+        if any(self._environ.get(name) for name in ("XTERM_VERSION", "STY")):
+            return False
+        return not self._environ.get("TERM", "").startswith(("linux", "rxvt", "vt"))
+
+    def fits(self, text: str) -> bool:
+        """Whether the log can take these characters as they are."""
+        return _fitting(text, getattr(self._err, "encoding", None) or "utf-8") == text
+
+    def safe(self, text: str) -> str:
+        """``text`` without secrets, and harmless; newlines stay."""
         # Twice: a control character may have split a secret that is whole without it.
         return self._hide(commands.harmless(self._hide(text)))
 
-    def _say(self, level: str, text: str, hint: str = "") -> None:
-        text, hint = self._safe(text), self._safe(hint)
+    # ── the ways out ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _say(self, level: str, text: str, hint: str = "", at: str = "") -> None:
+        text, hint = self.safe(text), self.safe(hint)
         if self._json:
             self._put(self._err, self._as_json(level, text, hint))
             return
         label = level if level in {"error", "warning"} else ""
-        if self.kind == "terminal" and not self._environ.get("NO_COLOR") and level in _COLOURS:
+        if self.colour and level in _COLOURS:
             painted = label or text
             painted = f"\x1b[{_COLOURS[level]}m{painted}\x1b[0m"
             line = f"{painted}: {text}" if label else painted
         else:
             line = f"{label}: {text}" if label else text
-        self._put(self._err, f"{line}\n  {hint}" if hint else line)
+        self._put(self._err, f"{at}{line}\n  {hint}" if hint else f"{at}{line}")
 
-    def _as_json(self, level: str, text: str, hint: str) -> str:
-        entry = {"time": render.rfc3339(int(self._clock())), "level": level, "message": text}
+    def _as_json(self, level: str, text: str, hint: str, fields: Mapping[str, object] | None = None) -> str:
+        entry: dict[str, object] = {"time": render.rfc3339(int(self._clock())), "level": level, "message": text}
+        for name, value in (fields or {}).items():
+            entry[name] = self.safe(value) if isinstance(value, str) else value
         if hint:
             entry["hint"] = hint
         return msgspec.json.encode(entry).decode()
@@ -188,11 +303,15 @@ class Console:
             self._put(self._err, "\n".join(sorted(lines)))
 
     def _show_progress(self, text: str) -> None:
-        if not self._live:
-            self._say("progress", f"{text} …")
+        if not self.live:
+            if not self._patient:
+                self._say("progress", f"{text} …")
             return
-        line = render.cut(self._safe(text).replace("\n", " "), max(10, _width(self._err, self._environ) - 3))
-        with self._lock:
+        if self._display is not None:
+            self._display.doing(" ".join(self.safe(text).split()))
+            return
+        line = render.cut(self.safe(text).replace("\n", " "), max(10, _width(self._err, self._environ) - 3))
+        with self.lock:
             self._write(self._err, f"\r\x1b[K{line} …")
             self._transient = True
 
@@ -202,9 +321,14 @@ class Console:
             self._transient = False
 
     def _put(self, stream: TextIO, text: str) -> None:
-        with self._lock:
+        with self.lock:
             self._erase()
+            if self._display is not None:
+                self._display.erase()
             self._write(stream, text if text.endswith("\n") else f"{text}\n")
+            self.said += 1
+            if self._display is not None:
+                self._display.draw()
 
     def _write(self, stream: TextIO, text: str) -> None:
         fitting = _fitting(text, getattr(stream, "encoding", None) or "utf-8")

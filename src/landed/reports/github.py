@@ -6,21 +6,26 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import islice
 
-from landed import render
-from landed.model import Observation, Outcome, Report, State
+from landed.model import Report
 from landed.reports import jsonreport, markdown
 from landed.reports.commands import harmless
 from landed.reports.console import Console
-from landed.reports.rows import label, observations, outcomes
+from landed.reports.marks import marks
+from landed.reports.rows import plain
+from landed.reports.standings import LOST, standings
 
 #: Every step output, and what it holds. ``action.yml`` declares exactly these.
 OUTPUTS = {
     "state": "What all commits amount to: failure, pending, success, unknown (a cluster could not be read) or none.",
     "commit": "The commit that this run speaks of, if it is exactly one.",
     "outcomes": "How many outcomes there are: commits, counted on each cluster.",
+    "verdict": "What became of the commit that was waited for: live, failed, waiting or diverged; else empty.",
+    "applied_commit": "The one commit that everything live has applied, where a commit was waited for.",
     "failed": "How many outcomes are failures.",
+    "failed_objects": "What has failed, one per line: CLUSTER KIND/NAMESPACE/NAME.",
     "delivered": "How many updates were delivered.",
     "undelivered": "How many updates could not be delivered.",
     "exit_code": "The exit code of the run.",
@@ -31,6 +36,8 @@ OUTPUTS = {
 MOST_JSON = 900_000
 #: More objects than this are never written in so few bytes.
 MOST_OBJECTS = 4_000
+#: Objects that an output names: their names are as long as anybody likes to make them.
+MOST_NAMED = 1_000
 
 
 def publish(report: Report, environ: Mapping[str, str], console: Console) -> None:
@@ -43,19 +50,23 @@ def publish(report: Report, environ: Mapping[str, str], console: Console) -> Non
     summary = environ.get("GITHUB_STEP_SUMMARY", "")
     room = markdown.MOST_BYTES - _size(summary)
     _append(summary, "the job's summary", markdown.within(report, room) if room > 1000 else "", console)
-    for level, title, message in remarks(report):
-        console.annotate(level, message, title)
+    for mark in marks(report, environ):
+        console.annotate(mark.level, mark.message, mark.title)
 
 
 def outputs(report: Report) -> dict[str, str]:
     """The value of every step output."""
     counts = jsonreport.counts(report)
-    commits = {o.commit for look in report.looks for o in look.outcomes if o.commit and not o.past}
+    answer = report.answer
+    failed = (f"{one.cluster} {one.about}" for one in standings(report) if one.state in LOST)
     return {
         "state": jsonreport.state(report),
-        "commit": commits.pop() if len(commits) == 1 else "",
+        "commit": jsonreport.commit(report),
         "outcomes": str(counts["outcomes"]),
+        "verdict": str(answer.verdict) if answer else "",
+        "applied_commit": answer.applied if answer else "",
         "failed": str(counts["failed"]),
+        "failed_objects": "\n".join(plain(one) for one in islice(failed, MOST_NAMED)),
         "delivered": str(counts["delivered"]),
         "undelivered": str(counts["undelivered"]),
         "exit_code": str(report.exit_code),
@@ -72,42 +83,11 @@ def written_outputs(values: Mapping[str, str]) -> str:
     return text
 
 
-def remarks(report: Report) -> Iterator[tuple[str, str, str]]:
-    """(level, title, message), the most important first."""
-    for look in report.looks:
-        if look.error:
-            yield "error", f"{look.cluster} could not be read", _with(look.error, look.hint)
-    found = [(look.cluster, outcome) for look in report.looks for outcome in outcomes(look) if not outcome.past]
-    for cluster, outcome in found:
-        if outcome.state is State.FAILURE:
-            yield "error", f"{outcome.repository.path} {label(outcome)} failed on {cluster}", _failures(outcome)
-    for delivery in report.deliveries:
-        if delivery.error and not delivery.read_only:
-            yield "error", f"Not delivered to {delivery.update.destination}", _with(delivery.error, delivery.hint)
-    for look in report.looks:
-        for o in observations(look.silent):
-            if o.state is State.FAILURE:
-                yield "warning", f"{render.name(o)} is failing on {look.cluster}", _said(o)
-    for warning in report.warnings:
-        yield "warning", "", warning
-
-
-def _failures(outcome: Outcome) -> str:
-    failed = [o for o in observations(outcome.observations) if o.state is State.FAILURE]
-    return "\n".join(f"{render.name(o)}: {_said(o)}" for o in failed)
-
-
-def _said(observation: Observation) -> str:
-    return render.say(observation, 1000)
-
-
-def _with(message: str, hint: str) -> str:
-    return f"{message}\n{hint}" if hint else message
-
-
 def _json(report: Report) -> str:
     """The report in one line, and shorter where it would be too long: failures only, or the counts alone."""
     objects = sum(len(outcome.observations) for look in report.looks for outcome in look.outcomes)
+    objects += len(report.answer.standings) if report.answer else 0
+    objects += sum(len(look.read.kustomizations) for look in report.looks if look.read)
     if objects <= MOST_OBJECTS:
         text = jsonreport.written(jsonreport.value(report))
         if len(text.encode()) <= MOST_JSON:
@@ -123,6 +103,8 @@ def _json(report: Report) -> str:
     if len(text.encode()) <= MOST_JSON:
         return text
     counts = {key: short[key] for key in ("schema", "exit_code", "state", "counts", "complete")}
+    if short["answer"]:
+        counts["answer"] = short["answer"] | {"standings": [], "notes": [], "unread": []}
     return jsonreport.written(counts)
 
 

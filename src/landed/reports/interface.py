@@ -19,6 +19,8 @@ class View(Struct, frozen=True):
     colour: bool = False
     width: int = 0
     """Columns of the terminal; 0 where lines may be of any length."""
+    environment_url: str = ""
+    """Template of where to see what is deployed, with ``{cluster}``, ``{repository}`` and ``{commit}``."""
 
 
 class Format(Protocol):

@@ -10,14 +10,32 @@
        {"name", "error", "hint", "warnings": [text],
         "outcomes": [
           {"repository": "github.com/acme/fleet", "commit", "state", "past", "whole", "observations": [observation]}],
-        "silent": [observation]}],
+        "silent": [observation],
+        "kustomizations": null | [
+          {"namespace", "name", "path", "source": "GitRepository/flux-system/fleet", "depends_on": [object], "applied",
+           "attempted", "suspended": bool,
+           "history": [{"revision", "origin_revision", "status", "first": time | null, "last": time | null,
+                        "times": number, "duration"}]}]}],
      "deliveries": [{…update, "delivered": bool, "error", "hint", "passing": bool, "read_only": bool}],
      "planned": [update],
      "warnings": [text],
-     "notes": [text]}
+     "notes": [text],
+     "answer": null | {
+       "repository", "commit", "verdict": "live" | "failed" | "waiting" | "diverged", "timed_out": bool,
+       "applied_commit", "began": time | null, "ended": time | null, "seconds": number | null,
+       "unread": [cluster], "notes": [text], "standings": [standing]},
+     "explanations": [
+       {"cluster", "kind", "namespace", "name", "reason", "message",
+        "culprits": [
+          {"kind", "namespace", "name", "status", "conditions": [text], "events": [text],
+           "pods": [{"pod", "container", "reason", "message", "restarts": number, "log": [line]}]}],
+        "waiting": [object], "path", "command", "lacking": [text]}]}
 
+    object: "Kustomization/apps/db"
+    standing: {"cluster", "kind", "namespace", "name", "state": a verdict | "suspended" | "deleting", "commit",
+               "revision", "reason", "message", "since": time | null, "waits_for": object | null, "doomed"}
     observation: {"kind", "namespace", "name", "state", "reason", "message", "revision", "since": time | null,
-                  "duration", "past", "keeps", "waits_for": "Kustomization/apps/db" | null}
+                  "duration", "past", "keeps", "waits_for": object | null}
     update: {"destination", "type": "status" | "deployment" | "comment" | "dispatch" | "message" | "event",
              "marks": [{"line", "commit", "fingerprint"}]}
             and also for a status: "repository", "commit", "context", "state", "description", "target_url",
@@ -25,7 +43,9 @@
             for a comment: "repository", "commit"
 
 Times are RFC 3339. ``state`` and ``failed`` leave out commits that have come and gone; ``unknown`` means that a cluster
-could not be read and nothing failed elsewhere, ``none`` that no object speaks of a commit.
+could not be read and nothing failed elsewhere, ``none`` that no object speaks of a commit. ``answer`` is there where a
+commit was waited for, ``kustomizations`` where what was read is kept, ``explanations`` where they were asked for.
+``report.schema.json`` beside this file is the same as a JSON Schema, without any member that is not described.
 Everything is in a fixed order: the same report gives the same text.
 """
 
@@ -40,6 +60,7 @@ import msgspec
 
 from landed import render as sentences
 from landed.model import CommitStatus, Deployment, Look, Observation, Outcome, Report, State, Update
+from landed.reports import jsonanswer
 from landed.reports.interface import View
 from landed.reports.payloads import place, words
 from landed.reports.rows import observations, outcomes
@@ -90,6 +111,8 @@ def value(report: Report, *, failures: int | None = None) -> dict[str, Any]:
         "planned": [_update(update) for update in report.planned],
         "warnings": list(report.warnings),
         "notes": list(report.notes),
+        "answer": jsonanswer.answer(report.answer, failures=failures),
+        "explanations": [jsonanswer.explanation(one) for one in report.explanations[:failures]],
     }
 
 
@@ -101,6 +124,14 @@ def state(report: Report) -> str:
     if any(look.error for look in report.looks):
         return "unknown"
     return str(next((s for s in (State.PENDING, State.SUCCESS) if s in states), "none"))
+
+
+def commit(report: Report) -> str:
+    """The commit that was waited for, else the one that all objects speak of, if it is exactly one."""
+    if report.answer is not None:
+        return report.answer.commit
+    commits = {outcome.commit for outcome in _current(report) if outcome.commit}
+    return commits.pop() if len(commits) == 1 else ""
 
 
 def counts(report: Report) -> dict[str, int]:
@@ -128,6 +159,7 @@ def _cluster(look: Look, failures: int | None) -> dict[str, Any]:
         "warnings": list(look.warnings),
         "outcomes": [_outcome(outcome, failures) for outcome in outcomes(look)],
         "silent": _observations(look.silent if failures is None else ()),
+        "kustomizations": jsonanswer.read(look) if failures is None else None,
     }
 
 

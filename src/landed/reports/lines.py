@@ -15,19 +15,34 @@ WIDEST = 48
 
 
 def render(report: Report, view: View) -> str:
-    """All lines, aligned; the last one sums up."""
+    """All lines, aligned; the last one sums up. Where a commit was waited for, the answer comes after what was told."""
     notes = (f"· {plain(note)}" for note in report.notes)
-    return "\n".join((*lines(report), *notes, summary(report))) + "\n"
+    if report.answer is None and not report.explanations:
+        return "\n".join((*lines(report), *notes, summary(report))) + "\n"
+    from landed.reports.answers import passages  # imported late: most reports answer nothing
+
+    if report.answer is None:
+        return "\n".join((*lines(report), *passages(report, view.now), *notes, summary(report))) + "\n"
+    told = (f"{_told(report)}.",) if report.deliveries or report.planned else ()
+    seen = (*aligned(_deliveries(report)), *told, *_unread(report), *notes)
+    return "\n".join((*seen, *passages(report, view.now))) + "\n"
 
 
 def lines(report: Report) -> tuple[str, ...]:
     """What was delivered, what was not and why, what would be, and which objects say nothing of any commit."""
-    table = [
+    return tuple(aligned([*_deliveries(report), *_silent(report)]))
+
+
+def _deliveries(report: Report) -> list[tuple[str, ...]]:
+    return [
         *(_delivered(delivery) for delivery in report.deliveries),
         *(("· planned", *_update(update)) for update in report.planned),
-        *_silent(report),
     ]
-    return tuple(aligned(table))
+
+
+def _unread(report: Report) -> Iterator[str]:
+    for row in (row for look in report.looks for row in troubles(look) if row.state == "unreadable"):
+        yield f"{row.symbol} unreadable  {row.cluster}  {row.message}"
 
 
 def aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -108,9 +123,9 @@ def _seen(report: Report) -> str:
     states = Counter(state for look in read for state in _worst(look).values())
     objects, unread = sum(states.values()), len(report.looks) - len(read)
     found = ", ".join(f"{states[state]} {_WORDS.get(state, state)}" for state in SYMBOLS if states[state])
-    text = f"{objects} {'object' if objects == 1 else 'objects'} on {_clusters(len(read))}"
+    text = f"{objects} {'object' if objects == 1 else 'objects'} on {clusters(len(read))}"
     text += f": {found}" if found else ""
-    return f"{text}; {_clusters(unread)} could not be read" if unread else text
+    return f"{text}; {clusters(unread)} could not be read" if unread else text
 
 
 _WORDS = {"failure": "failing", "success": "live"}
@@ -128,5 +143,6 @@ def _worst(look: Look) -> dict[ObjectRef, str]:
     return worst
 
 
-def _clusters(number: int) -> str:
+def clusters(number: int) -> str:
+    """So many clusters, in words."""
     return f"{number} cluster" if number == 1 else f"{number} clusters"

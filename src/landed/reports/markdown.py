@@ -1,18 +1,17 @@
 """A report as Markdown: for the summary of a GitHub job, a comment, a wiki. The dialect is GitHub's and GitLab's.
 
-What comes from a cluster or a commit stands in ``<code>`` and has its punctuation written as entities, so that it is no
-markup, no link, no mention and no reference to an issue.
+What comes from a cluster or a commit is no markup: ``markup`` sees to that.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from landed import render as sentences
 from landed.model import Delivery, Look, Observation, Outcome, Report, State
 from landed.reports.interface import View
 from landed.reports.lines import summary
+from landed.reports.markup import code, table
 from landed.reports.payloads import words
 from landed.reports.rows import SYMBOLS, label, observations, outcomes, plain
 
@@ -22,7 +21,6 @@ MOST_BYTES = 1_000_000
 MOST_OF_A_MESSAGE = 500
 #: Objects of one commit that are named where all is well.
 MOST_NAMES = 5
-_UNSAFE = re.compile(r"""[^\w ,./=;'"?%()…-]|_""")
 _SENTENCES = {State.FAILURE: "failed on", State.PENDING: "is on its way to"}
 
 
@@ -47,39 +45,46 @@ def within(report: Report, most: int) -> str:
 _CUT = "\n**Cut here: the rest is more than a summary may hold.**\n"
 
 
-def code(text: str) -> str:
-    """A stranger's text as one line that is nothing but text, wherever it stands."""
-    text = plain(text)
-    if not text:
-        return ""
-    quoted = _UNSAFE.sub(lambda match: f"&#{ord(match[0])};", text)
-    return f"<code>{quoted.replace('www.', 'www&#46;')}</code>"
-
-
 def _parts(report: Report) -> Iterator[str]:
     """The text in pieces that may each be the last."""
+    if report.answer is not None:
+        from landed.reports import markdownanswer  # imported late: most reports answer nothing
+
+        yield from markdownanswer.headline(report.answer)
     yield f"**{summary(report)}**\n"
     yield from _unreadable(report.looks)
     yield from _undelivered(report.deliveries)
-    yield from _troubles(report.looks)
+    if report.answer is None:
+        yield from _troubles(report.looks)
+    yield from _by_object(report)
     found = [(look.cluster, outcome) for look in report.looks for outcome in outcomes(look)]
+    if report.answer is None:
+        yield from _by_commit(report, found)
+    yield from table("Warnings", ("Warning",), ((code(warning),) for warning in report.warnings))
+    yield from table("Left out", ("What",), ((code(note),) for note in report.notes))
+
+
+def _by_object(report: Report) -> Iterator[str]:
+    """What is asked of every object: how it stands, why, and who depends on whom."""
+    if report.answer is None and not report.explanations and all(look.read is None for look in report.looks):
+        return
+    from landed.reports import markdownanswer
+    from landed.reports.graph import fenced
+
+    yield from markdownanswer.troubles(report)
+    yield from markdownanswer.explained(report.explanations)
+    yield from markdownanswer.matrix(report)
+    yield from fenced(report)
+
+
+def _by_commit(report: Report, found: Sequence[tuple[str, Outcome]]) -> Iterator[str]:
     for state in _SENTENCES:
         for cluster, outcome in found:
             if outcome.state is state and not outcome.past:
                 yield from _outcome(cluster, outcome)
-    yield from _table("Live", ("Cluster", "Commit", "Objects"), _brief(found, past=False))
-    yield from _table("Came and went", ("Cluster", "Commit", "Objects"), _brief(found, past=True))
-    yield from _table("Says nothing of any commit", ("Cluster", "Object", "State", "Message"), _silent(report.looks))
-    yield from _table("Warnings", ("Warning",), ((code(warning),) for warning in report.warnings))
-    yield from _table("Left out", ("What",), ((code(note),) for note in report.notes))
-
-
-def _table(title: str, head: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A heading and a table below it, or nothing where there are no lines."""
-    above = f"\n### {title}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}\n"
-    for cells in lines:
-        yield f"{above}| {' | '.join(cells)} |\n"
-        above = ""
+    yield from table("Live", ("Cluster", "Commit", "Objects"), _brief(found, past=False))
+    yield from table("Came and went", ("Cluster", "Commit", "Objects"), _brief(found, past=True))
+    yield from table("Says nothing of any commit", ("Cluster", "Object", "State", "Message"), _silent(report.looks))
 
 
 def _unreadable(looks: Iterable[Look]) -> Iterator[str]:
@@ -96,12 +101,12 @@ def _undelivered(deliveries: Sequence[Delivery]) -> Iterator[str]:
         for delivery in deliveries
         if delivery.error and not delivery.read_only
     )
-    yield from _table(f"{SYMBOLS['failure']} Not delivered", ("To", "What", "Why", "What to do"), lines)
+    yield from table(f"{SYMBOLS['failure']} Not delivered", ("To", "What", "Why", "What to do"), lines)
     kept = (
         (f"{SYMBOLS.get(said.state, '·')} {code(said.state)}", code(said.commit), code(said.name), code(said.said))
         for said in (words(delivery.update) for delivery in deliveries if delivery.read_only)
     )
-    yield from _table("Not written, for want of a right", ("State", "Commit", "What", "Description"), kept)
+    yield from table("Not written, for want of a right", ("State", "Commit", "What", "Description"), kept)
 
 
 def _what(delivery: Delivery) -> str:
@@ -119,7 +124,7 @@ def _troubles(looks: Iterable[Look]) -> Iterator[str]:
         for o in observations(look.silent)
         if o.state is State.FAILURE
     )
-    yield from _table(f"{SYMBOLS['failure']} Failing", ("Cluster", "Object", "Reason", "Message"), lines)
+    yield from table(f"{SYMBOLS['failure']} Failing", ("Cluster", "Object", "Reason", "Message"), lines)
 
 
 def _outcome(cluster: str, outcome: Outcome) -> Iterator[str]:
@@ -133,7 +138,7 @@ def _outcome(cluster: str, outcome: Outcome) -> Iterator[str]:
     ]
     if live:
         lines.append((f"{SYMBOLS[State.SUCCESS]} {State.SUCCESS}", _named(live), "", ""))
-    yield from _table(title, ("State", "Object", "Reason", "Message"), lines)
+    yield from table(title, ("State", "Object", "Reason", "Message"), lines)
 
 
 def _brief(found: Iterable[tuple[str, Outcome]], *, past: bool) -> Iterator[tuple[str, str, str]]:

@@ -15,15 +15,29 @@ from landed.revision import short
 SYMBOLS = {
     "unreadable": "✗",
     "failure": "✗",
+    "failed": "✗",
+    "diverged": "✗",
     "pending": "◌",
+    "waiting": "◌",
     "success": "✓",
+    "live": "✓",
     "stale": "◌",
     "superseded": "–",
     "suspended": "–",
     "deleting": "–",
     "new": "·",
 }
-COLOURS = {"unreadable": "red", "failure": "red", "pending": "yellow", "stale": "yellow", "success": "green"}
+COLOURS = {
+    "unreadable": "red",
+    "failure": "red",
+    "failed": "red",
+    "diverged": "red",
+    "pending": "yellow",
+    "waiting": "yellow",
+    "stale": "yellow",
+    "success": "green",
+    "live": "green",
+}
 _RANKS = {state: number for number, state in enumerate(SYMBOLS)}
 
 
@@ -32,7 +46,7 @@ class Row(Struct, frozen=True):
 
     cluster: str
     state: str
-    """A ``State``, or ``unreadable`` for a whole cluster."""
+    """A ``State``, a standing's, or ``unreadable`` for a whole cluster."""
     repository: str = ""
     commit: str = ""
     """As people read it: ``main@6dcd4ce2``; empty where no commit is spoken of."""
@@ -74,8 +88,8 @@ def observations(of: Iterable[Observation]) -> tuple[Observation, ...]:
 
 
 def rank(state: str) -> int:
-    """How far up a state belongs."""
-    return _RANKS[state]
+    """How far up a state belongs; one that nobody knows comes last."""
+    return _RANKS.get(state, len(_RANKS))
 
 
 def label(outcome: Outcome) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 from landed.model import Report
 from landed.reports.interface import View
 from landed.reports.lines import aligned, summary, what_is_seen
-from landed.reports.rows import COLOURS, Row, rows
+from landed.reports.rows import COLOURS, Row, plain, rows, troubles
+from landed.revision import short
 
 HEAD = ("STATE", "CLUSTER", "COMMIT", "OBJECT", "REASON", "AGE", "MESSAGE")
 
@@ -21,14 +22,38 @@ LEAST_MESSAGE = 40
 
 
 def render(report: Report, view: View) -> str:
-    """The table, and a line that sums it up."""
-    found = rows(report)
+    """The table, and a line that sums it up; where a commit was waited for, the answer and why."""
+    found = rows(report) if report.answer is None else _standing(report)
     several = len({row.repository for row in found if row.repository}) > 1
     table = [_cells(row, view.now, several=several) for row in found]
     text = ""
     if table:
         text = _drawn(found, table, view) if view.terminal else "\n".join(aligned([HEAD, *table])) + "\n"
-    return f"{text}{_ending(report)}\n"
+    return f"{text}{_ending(report, view.now)}\n"
+
+
+def _standing(report: Report) -> tuple[Row, ...]:
+    """Every object as it stands to the commit that was waited for, and what could not be read."""
+    from landed.reports import standings  # imported late: most reports answer nothing
+
+    unread = (row for look in report.looks for row in troubles(look) if row.state == "unreadable")
+    repository = plain(report.answer.repository.path) if report.answer else ""
+    return (
+        *unread,
+        *(
+            Row(
+                plain(one.cluster),
+                plain(one.state),
+                repository,
+                plain(short(one.revision)) or plain(one.commit[:8]),
+                standings.called(one.about),
+                plain(one.reason),
+                one.since,
+                standings.why(one),
+            )
+            for one in standings.standings(report)
+        ),
+    )
 
 
 def _cells(row: Row, now: int, *, several: bool) -> tuple[str, ...]:
@@ -92,5 +117,10 @@ def _unrepeated(table: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:
         above = cells
 
 
-def _ending(report: Report) -> str:
+def _ending(report: Report, now: int) -> str:
+    if report.answer is not None or report.explanations:
+        from landed.reports.answers import passages
+
+        said = "\n".join(passages(report, now, listed=True))
+        return said if report.answer is not None else f"{said}\n{what_is_seen(report)}"
     return summary(report) if report.deliveries or report.planned else what_is_seen(report)

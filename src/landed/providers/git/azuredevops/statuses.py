@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Described, Finding, GitHost, Held, Payload, Repository, State
+from landed.model import CommitStatus, Described, Finding, GitHost, Held, Payload, Relation, Repository, State
+from landed.providers.ancestry import Ancestry
 from landed.providers.asking import ARRIVED, Answer
 from landed.providers.commits import Commits
-from landed.providers.git.azuredevops import commits, examination
+from landed.providers.git.azuredevops import ancestry, commits, examination
 from landed.providers.git.azuredevops.api import Api
 from landed.providers.interface import arrived, wanted
 from landed.render import cut
@@ -41,15 +42,17 @@ def connect(
 ) -> AzureDevOps:
     """Make the provider. No request is made yet. Raises ConfigurationError where token or address cannot be used."""
     api = Api(host, timeout=TIMEOUT, turns=turns, sleep=sleep)
-    return AzureDevOps(api, commits.reader(host, turns=turns, sleep=sleep))
+    reader = commits.reader(host, turns=turns, sleep=sleep)
+    return AzureDevOps(api, reader, ancestry.reader(host, turns=turns, sleep=sleep))
 
 
 class AzureDevOps:
     """Commit statuses on one Azure DevOps. Safe to use from several threads."""
 
-    def __init__(self, api: Api, commits: Commits) -> None:
+    def __init__(self, api: Api, commits: Commits, ancestry: Ancestry) -> None:
         self._api = api
         self._commits = commits
+        self._ancestry = ancestry
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back the newest status of every context of ``commit``, through all pages. Raises DeliveryError.
@@ -94,6 +97,10 @@ class AzureDevOps:
     def described(self, repository: Repository, commit: str) -> Described:
         """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
         return self._commits.described(repository, commit)
+
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
+        """How ``other``, a hash or a full ref, relates to ``commit``. Raises DeliveryError; never UNKNOWN."""
+        return self._ancestry.relation(repository, commit, other)
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it see the repositories? Writes nothing."""

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from landed import repositories
 from landed.errors import DeliveryError
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Repository, Secret, State
+from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Relation, Repository, Secret, State
 from landed.providers import commits, rest
+from landed.providers.ancestry import Ancestry
 from landed.providers.asking import ARRIVED, Answer, Asker, Task
 from landed.providers.commits import Commits, hurried
 from landed.providers.credentials import authorization, secrets
+from landed.providers.git.bitbucketserver import ancestry
 from landed.providers.git.bitbucketserver.commits import shown
 from landed.providers.git.bitbucketserver.dialect import DIALECT
 from landed.providers.git.bitbucketserver.examination import rights, token
@@ -52,17 +55,26 @@ def connect(
     headers: Mapping[str, Secret | str] = {"Authorization": authorization(host.token), "X-Atlassian-Token": "no-check"}
     asker = rest.asker(host, DIALECT, headers, timeout=TIMEOUT, turns=turns, sleep=sleep)
     quick = rest.asker(hurried(host), DIALECT, headers, timeout=commits.TIMEOUT, turns=turns, sleep=sleep)
-    return BitbucketServer(host, asker, quick, sleep)
+    related = partial(ancestry.reader, host, headers, timeout=TIMEOUT, turns=turns, sleep=sleep)
+    return BitbucketServer(host, asker, quick, sleep, related)
 
 
 class BitbucketServer:
     """Build statuses on one Bitbucket Server. Safe to use from several threads."""
 
-    def __init__(self, host: GitHost, asker: Asker, quick: Asker, sleep: Callable[[float], object]) -> None:
-        """Take ``quick`` for what nobody should wait for."""
+    def __init__(
+        self,
+        host: GitHost,
+        asker: Asker,
+        quick: Asker,
+        sleep: Callable[[float], object],
+        related: Callable[..., Ancestry],
+    ) -> None:
+        """Take ``quick`` for what nobody should wait for; ``related`` takes ``task`` and ``path``."""
         self._host = host
         self._asker = asker
         self._commits = Commits(host, quick, self._task, self._shown_at, shown, sleep)
+        self._ancestry = related(task=self._task, path=self._path)
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back the status of every key of ``commit``, through all pages. Raises DeliveryError.
@@ -106,6 +118,10 @@ class BitbucketServer:
     def described(self, repository: Repository, commit: str) -> Described:
         """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
         return self._commits.described(repository, commit)
+
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
+        """How ``other``, a hash or a full ref, relates to ``commit``. Raises DeliveryError; never UNKNOWN."""
+        return self._ancestry.relation(repository, commit, other)
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and does it see the repositories? Writes nothing."""

@@ -11,10 +11,11 @@ from urllib.parse import quote
 
 from landed.errors import DeliveryError
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Repository, State
+from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Relation, Repository, State
+from landed.providers.ancestry import Ancestry
 from landed.providers.asking import ARRIVED, Answer, Task
 from landed.providers.commits import Commits
-from landed.providers.git.gitea import commits, examination
+from landed.providers.git.gitea import ancestry, commits, examination
 from landed.providers.git.gitea.api import Api, is_number
 from landed.providers.git.gitea.dialect import INTERNAL, NO_COMMIT
 from landed.providers.interface import Held, wanted
@@ -39,15 +40,17 @@ _READ = {word: state for state, word in STATES.items()} | {"error": State.FAILUR
 def connect(host: GitHost, *, turns: TokenBucket | None = None, sleep: Callable[[float], object] = time.sleep) -> Gitea:
     """Make the provider. No request is made yet. Raises ConfigurationError where token or address cannot be used."""
     api = Api(host, timeout=TIMEOUT, turns=turns, sleep=sleep)
-    return Gitea(api, commits.reader(host, turns=turns, sleep=sleep))
+    reader = commits.reader(host, turns=turns, sleep=sleep)
+    return Gitea(api, reader, ancestry.reader(host, turns=turns, sleep=sleep))
 
 
 class Gitea:
     """Commit statuses on one Gitea or Forgejo. Safe to use from several threads."""
 
-    def __init__(self, api: Api, commits: Commits) -> None:
+    def __init__(self, api: Api, commits: Commits, ancestry: Ancestry) -> None:
         self._api = api
         self._commits = commits
+        self._ancestry = ancestry
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back the newest status of every context of ``commit``, through all pages. Raises DeliveryError.
@@ -114,6 +117,10 @@ class Gitea:
     def described(self, repository: Repository, commit: str) -> Described:
         """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
         return self._commits.described(repository, commit)
+
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
+        """How ``other``, a hash or a full ref, relates to ``commit``. Raises DeliveryError; never UNKNOWN."""
+        return self._ancestry.relation(repository, commit, other)
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may its user write statuses there? Writes nothing."""

@@ -17,10 +17,11 @@ import msgspec
 from msgspec import structs
 
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Repository, State
+from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Relation, Repository, State
+from landed.providers.ancestry import Ancestry
 from landed.providers.asking import Answer, Meaning, Task
 from landed.providers.commits import Commits
-from landed.providers.git.github import commits, examination
+from landed.providers.git.github import ancestry, commits, examination
 from landed.providers.git.github.api import Api
 from landed.providers.git.github.dialect import Right, dialect, said
 from landed.providers.interface import Held, wanted
@@ -55,15 +56,17 @@ def connect(
     """Make the provider. No request is made yet. Raises ConfigurationError where token or address cannot be used."""
     tongue = structs.replace(dialect(CHECKS.hint), explain=_explain)
     api = Api(host, tongue=tongue, timeout=TIMEOUT, turns=turns, sleep=sleep)
-    return GitHubChecks(api, commits.reader(host, api, turns=turns, sleep=sleep))
+    reader = commits.reader(host, api, turns=turns, sleep=sleep)
+    return GitHubChecks(api, reader, ancestry.reader(host, api, turns=turns, sleep=sleep))
 
 
 class GitHubChecks:
     """Check runs on one GitHub. Safe to use from several threads."""
 
-    def __init__(self, api: Api, commits: Commits) -> None:
+    def __init__(self, api: Api, commits: Commits, ancestry: Ancestry) -> None:
         self._api = api
         self._commits = commits
+        self._ancestry = ancestry
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back our newest run of every name, through all pages. Raises DeliveryError."""
@@ -104,6 +107,10 @@ class GitHubChecks:
     def described(self, repository: Repository, commit: str) -> Described:
         """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
         return self._commits.described(repository, commit)
+
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
+        """How ``other``, a hash or a full ref, relates to ``commit``. Raises DeliveryError; never UNKNOWN."""
+        return self._ancestry.relation(repository, commit, other)
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it write check runs there? Writes nothing."""

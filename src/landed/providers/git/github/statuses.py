@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Repository, State
+from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Relation, Repository, State
+from landed.providers.ancestry import Ancestry
 from landed.providers.asking import ARRIVED
 from landed.providers.commits import Commits
-from landed.providers.git.github import commits, examination
+from landed.providers.git.github import ancestry, commits, examination
 from landed.providers.git.github.api import Api
 from landed.providers.interface import Held, arrived, wanted
 from landed.render import cut
@@ -33,15 +34,17 @@ def connect(
 ) -> GitHub:
     """Make the provider. No request is made yet. Raises ConfigurationError where token or address cannot be used."""
     api = Api(host, timeout=TIMEOUT, turns=turns, sleep=sleep)
-    return GitHub(api, commits.reader(host, api, turns=turns, sleep=sleep))
+    reader = commits.reader(host, api, turns=turns, sleep=sleep)
+    return GitHub(api, reader, ancestry.reader(host, api, turns=turns, sleep=sleep))
 
 
 class GitHub:
     """Commit statuses on one GitHub. Safe to use from several threads."""
 
-    def __init__(self, api: Api, commits: Commits) -> None:
+    def __init__(self, api: Api, commits: Commits, ancestry: Ancestry) -> None:
         self._api = api
         self._commits = commits
+        self._ancestry = ancestry
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back the newest status of every context of ``commit``, through all pages. Raises DeliveryError."""
@@ -79,6 +82,10 @@ class GitHub:
     def described(self, repository: Repository, commit: str) -> Described:
         """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
         return self._commits.described(repository, commit)
+
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
+        """How ``other``, a hash or a full ref, relates to ``commit``. Raises DeliveryError; never UNKNOWN."""
+        return self._ancestry.relation(repository, commit, other)
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it write statuses there? Writes nothing."""

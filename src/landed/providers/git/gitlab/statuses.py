@@ -11,10 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 from landed.http import TokenBucket
-from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Repository, State
+from landed.model import CommitStatus, Described, Finding, GitHost, Payload, Relation, Repository, State
+from landed.providers.ancestry import Ancestry
 from landed.providers.asking import ARRIVED, Answer
 from landed.providers.commits import Commits
-from landed.providers.git.gitlab import commits, examination
+from landed.providers.git.gitlab import ancestry, commits, examination
 from landed.providers.git.gitlab.api import Api, Entry, is_number, without_job_token
 from landed.providers.git.gitlab.dialect import stuck_in
 from landed.providers.interface import Held, arrived, wanted
@@ -52,15 +53,17 @@ def connect(
     """
     without_job_token(host, "set commit statuses")
     api = Api(host, done=_is_so, timeout=TIMEOUT, turns=turns, sleep=sleep)
-    return GitLab(api, commits.reader(host, turns=turns, sleep=sleep))
+    reader = commits.reader(host, turns=turns, sleep=sleep)
+    return GitLab(api, reader, ancestry.reader(host, turns=turns, sleep=sleep))
 
 
 class GitLab:
     """Commit statuses on one GitLab. Safe to use from several threads, each with commits of its own."""
 
-    def __init__(self, api: Api, commits: Commits) -> None:
+    def __init__(self, api: Api, commits: Commits, ancestry: Ancestry) -> None:
         self._api = api
         self._commits = commits
+        self._ancestry = ancestry
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Read back the newest status of every name of ``commit``, through all pages. Raises DeliveryError.
@@ -103,6 +106,10 @@ class GitLab:
     def described(self, repository: Repository, commit: str) -> Described:
         """Ask what ``commit`` is called and who wrote it, without patience. Raises DeliveryError."""
         return self._commits.described(repository, commit)
+
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
+        """How ``other``, a hash or a full ref, relates to ``commit``. Raises DeliveryError; never UNKNOWN."""
+        return self._ancestry.relation(repository, commit, other)
 
     def examine(self, repositories: Sequence[Repository]) -> Sequence[Finding]:
         """For ``landed doctor``: is the token good, and may it write statuses there? Writes nothing."""

@@ -1,0 +1,264 @@
+"""How each object of one cluster stands to the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import structs
+
+from landed.model import (
+    Cluster,
+    HelmRelease,
+    Kustomization,
+    ObjectRef,
+    Observation,
+    Relation,
+    Repository,
+    Standing,
+    State,
+    Verdict,
+)
+from landed.outcomes.helmreleases import helm_releases
+from landed.outcomes.known import Known
+from landed.outcomes.kustomizations import kustomization
+from landed.revision import short
+from landed.verdict.failures import lasting, repeated, terminal
+from landed.verdict.lines import Ahead, Branch, ahead, unfetched
+from landed.verdict.memory import Memory, judged, key_of
+from landed.verdict.question import CONTAINS, DELETING, SUSPENDED, Other, Question, Relations
+
+_STILL = {State.SUSPENDED: SUSPENDED, State.DELETING: DELETING}
+
+
+def standings(
+    question: Question,
+    cluster: Cluster,
+    relations: Relations,
+    memory: Memory,
+    *,
+    now: int,
+    asked: dict[Other, None],
+    doomed: Mapping[tuple[str, ObjectRef], str],
+    final: bool,
+) -> list[Standing]:
+    """One for each Kustomization that is meant, and for each HelmRelease below one that has applied the commit.
+
+    What must be known for it and is not is added to ``asked``.
+    """
+    here = _Here(question, cluster, relations, memory, now=now, asked=asked, doomed=doomed, final=final)
+    return [*here.kustomizations(), *here.releases()]
+
+
+class _Here:
+    """One cluster, asked one question."""
+
+    def __init__(
+        self,
+        question: Question,
+        cluster: Cluster,
+        relations: Relations,
+        memory: Memory,
+        *,
+        now: int,
+        asked: dict[Other, None],
+        doomed: Mapping[tuple[str, ObjectRef], str],
+        final: bool,
+    ) -> None:
+        self._question = question
+        self._cluster = cluster
+        self._relations = relations
+        self._memory = memory
+        self._now = now
+        self._asked = asked
+        self._doomed = doomed
+        self._final = final
+        self._known: Known = judged(cluster, question.locate, now=now)
+        self._all = {k.ref: k for k in cluster.kustomizations}
+        self._done: dict[ObjectRef, Standing] = {}
+
+    def kustomizations(self) -> Iterator[Standing]:
+        """Those whose commits are of the repository that is asked about."""
+        for k in self._cluster.kustomizations:
+            if self._meant(k) and k.ref not in self._cluster.beside:
+                yield self._of(k)
+
+    def releases(self) -> Iterator[Standing]:
+        """Those below Kustomizations that have applied the commit, or whose health for it is waited for."""
+        if not self._cluster.helm_releases:
+            return
+        by_ref = {release.ref: release for release in self._cluster.helm_releases}
+        for said in helm_releases(self._known, alone=False):
+            release = by_ref[said.about]
+            owner = self._all.get(release.owner) if release.owner is not None else None
+            if owner is None or not self._meant(owner) or owner.ref in self._cluster.beside:
+                continue
+            if said.state in _STILL:
+                yield self._say(said, _STILL[said.state])
+            elif said.commit and self._relation(said.commit) in CONTAINS:
+                yield self._release(release, said)
+
+    # ── one object ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _meant(self, k: Kustomization) -> bool:
+        repository = self._repository(k)
+        return repository == self._question.repository or (repository is None and self._question.named)
+
+    def _repository(self, k: Kustomization) -> Repository | None:
+        return self._known.repositories.get(k.source)
+
+    def _of(self, k: Kustomization) -> Standing:
+        if k.ref not in self._done:
+            # What waits for itself, in a circle, finds itself waiting.
+            self._done[k.ref] = Standing(self._cluster.name, k.ref, Verdict.WAITING)
+            self._done[k.ref] = self._judged(k)
+        return self._done[k.ref]
+
+    def _judged(self, k: Kustomization) -> Standing:
+        first, *rest = kustomization(self._known, k)
+        behind = next((o for o in rest if not o.past), None)
+        if first.state in _STILL:
+            return self._say(first, _STILL[first.state])
+        if first.state is State.NEW:
+            return self._say(first, Verdict.WAITING)
+        if first.commit and self._relation(first.commit) in CONTAINS:
+            return self._on_it(k, first, behind)
+        return self._elsewhere(k, first)
+
+    def _on_it(self, k: Kustomization, said: Observation, behind: Observation | None) -> Standing:
+        """``said`` speaks of the commit, or of one that contains it."""
+        if said.state is State.SUCCESS:
+            return self._say(said, Verdict.LIVE)
+        if said.state is State.FAILURE:
+            return self._failed(k, said, behind)
+        if said.keeps and said.reason == "Progressing" and self._had_succeeded(k, said):
+            return self._say(said, Verdict.LIVE)
+        if said.waits_for is not None:
+            return self._waiting_for(said, said.waits_for)
+        return self._begun(said)
+
+    def _had_succeeded(self, k: Kustomization, said: Observation) -> bool:
+        """Flux looks again at what it has applied: what it found before still holds."""
+        return self._memory.succeeded.get(key_of(self._cluster.name, k.ref, k.uid)) == said.commit
+
+    def _failed(self, k: Kustomization, said: Observation, behind: Observation | None) -> Standing:
+        if behind is not None and self._relation(behind.commit) in CONTAINS:
+            going = f"Failed on {short(said.revision)}, and goes on to {short(behind.revision)}: {said.message}"
+            return structs.replace(self._say(said, Verdict.WAITING), message=going)
+        failing = self._memory.failing.get(key_of(self._cluster.name, k.ref, k.uid))
+        grace = self._question.grace
+        if (
+            terminal(k, said)
+            or repeated(k, said, grace)
+            or lasting(said, failing, grace=grace, now=self._now, final=self._final)
+        ):
+            return self._say(said, Verdict.FAILED)
+        passing = f"Failed, which may pass; Flux tries again: {said.message}"
+        return structs.replace(self._say(said, Verdict.WAITING), message=passing)
+
+    def _waiting_for(self, said: Observation, dependency: ObjectRef) -> Standing:
+        """It fails when what it waits for fails."""
+        on = self._all.get(dependency)
+        called = f"{dependency.namespace}/{dependency.name}"
+        if on is None:
+            return structs.replace(self._begun(said), message=f"Waiting for {called}: {said.message}")
+        its = self._of(on) if self._meant(on) else self._foreign(on)
+        if its.state == Verdict.FAILED:
+            failed = structs.replace(self._say(said, Verdict.FAILED), reason="DependencyFailed")
+            return structs.replace(failed, message=f"Waits for {called}, which has failed: {its.message}")
+        still = f", which is {its.state}" if its.state in (SUSPENDED, DELETING) else ""
+        return structs.replace(self._begun(said), message=f"Waiting for {called}{still}")
+
+    def _foreign(self, k: Kustomization) -> Standing:
+        """A dependency that comes from elsewhere: its commits are not ours, but its failures are."""
+        first, *rest = kustomization(self._known, k)
+        if first.state in _STILL:
+            return self._say(first, _STILL[first.state])
+        if first.state is State.FAILURE and not any(not o.past for o in rest):
+            return self._failed(k, first, None)
+        return self._say(first, Verdict.WAITING)
+
+    def _begun(self, said: Observation) -> Standing:
+        """On its way, unless something below it says that it will not come through."""
+        standing = self._say(said, Verdict.WAITING)
+        doom = self._doomed.get((self._cluster.name, said.about), "")
+        if not doom:
+            return standing
+        if self._question.fail_early:
+            return structs.replace(standing, state=Verdict.FAILED, reason="WillFail", message=doom, doomed=doom)
+        return structs.replace(standing, doomed=doom)
+
+    def _release(self, release: HelmRelease, said: Observation) -> Standing:
+        if said.state is State.SUCCESS:
+            return self._say(said, Verdict.LIVE)
+        if said.state is not State.FAILURE:
+            return self._begun(said)
+        failing = self._memory.failing.get(key_of(self._cluster.name, release.ref, release.uid))
+        grace = self._question.grace
+        lasted = lasting(said, failing, grace=grace, now=self._now, final=self._final)
+        return self._say(said, Verdict.FAILED if terminal(release, said) or lasted else Verdict.WAITING)
+
+    # ── not on the commit ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _elsewhere(self, k: Kustomization, first: Observation) -> Standing:
+        """It speaks of another commit, or of none: what matters is what its source will bring."""
+        source = self._cluster.sources.get(k.source)
+        head = self._known.heads.get(k.source, "")
+        holder = self._known.newest.get(k.source, source)
+        if self._repository(k) is None or holder is None or not head:
+            return self._with(first, unfetched(k, source))
+        relation = self._relation(head)
+        if relation in CONTAINS:
+            return self._fetched(k, first, holder.revision)
+        branch = Branch(
+            holder,
+            head,
+            relation,
+            moved=len(self._memory.held.get((self._cluster.name, holder.ref), ())) > 1,
+            held=self._held(k, holder.ref),
+            asks=self._relation,
+        )
+        found = ahead(branch, self._question.commit, began=self._question.began, now=self._now, final=self._final)
+        return self._with(first, found)
+
+    def _fetched(self, k: Kustomization, first: Observation, revision: str) -> Standing:
+        """The source has the commit, and the Kustomization has not come to it."""
+        if first.waits_for is not None:
+            return self._waiting_for(first, first.waits_for)
+        said = structs.replace(first, commit=self._known.heads[k.source], revision=revision, reason="Fetched")
+        old = f"; {first.reason} on {short(first.revision)}" if first.state is State.FAILURE else ""
+        message = f"Fetched, waiting for reconciliation{old}"
+        return structs.replace(self._say(said, Verdict.WAITING), message=message)
+
+    def _held(self, k: Kustomization, source: ObjectRef) -> bool:
+        """Whether the source was seen with the commit before, or the Kustomization has tried it once."""
+        known = {*self._memory.held.get((self._cluster.name, source), ())}
+        known |= {self._known.commit(k.source.kind, s.revision, s.origin_revision) for s in k.history}
+        return any(self._relations.get(commit) in CONTAINS or commit == self._question.commit for commit in known)
+
+    def _with(self, first: Observation, found: Ahead) -> Standing:
+        state = Verdict.DIVERGED if found.diverged else Verdict.WAITING
+        standing = self._say(first, state)
+        return structs.replace(standing, reason=found.reason, message=found.message, since=found.since)
+
+    # ── what everything above needs ─────────────────────────────────────────────────────────────────────────────────
+
+    def _relation(self, other: Other) -> Relation:
+        """How ``other`` relates to the commit; what is not known yet is asked for."""
+        if other == self._question.commit:
+            return Relation.SAME
+        if other not in self._relations:
+            self._asked[other] = None
+        return self._relations.get(other, Relation.UNKNOWN)
+
+    def _say(self, said: Observation, state: str) -> Standing:
+        return Standing(
+            self._cluster.name,
+            said.about,
+            state,
+            said.commit,
+            said.revision,
+            said.reason,
+            said.message,
+            said.since,
+            said.waits_for,
+        )
