@@ -13,11 +13,15 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha1, sha256
 from typing import Any
 
+from msgspec import Struct
+
 Object = dict[str, Any]
 
 #: The host of the fleet's repositories.
 HOST = "git.example.com"
 PER_REPOSITORY = 10
+#: What a watch says first in every line of it.
+_MODIFIED = b'{"type":"MODIFIED","object":'
 _START = datetime(2026, 8, 20, 9, 0, tzinfo=UTC)
 _INTERVAL = timedelta(minutes=10)
 _TEAMS = ("payments", "search", "identity", "web-frontend", "data-platform", "logistics")
@@ -25,43 +29,82 @@ _LEAVES = ("interval", "path", "postBuild", "prune", "retryInterval", "sourceRef
 _KINDS = ("_apps_Deployment", "__Service", "__ConfigMap", "_networking.k8s.io_Ingress", "_batch_CronJob")
 
 
-def kustomizations(count: int, *, rounds: int = 0) -> list[bytes]:
+class Shape(Struct, frozen=True):
+    """What a fleet is made up of."""
+
+    per_repository: int = PER_REPOSITORY
+    healthy: bool = False
+    """Whether everything has applied what its repository holds; else some fail, and some are at work."""
+
+
+MIXED = Shape()
+
+
+def kustomizations(count: int, *, rounds: int = 0, shape: Shape = MIXED) -> list[bytes]:
     """``count`` Kustomizations as JSON, after Flux has looked at each of them ``rounds`` more times."""
-    return [_encoded(_kustomization(number, rounds)) for number in range(count)]
+    return [_encoded(_kustomization(number, rounds, shape)) for number in range(count)]
 
 
-def git_repositories(count: int) -> list[bytes]:
+def git_repositories(count: int, *, shape: Shape = MIXED) -> list[bytes]:
     """The GitRepositories that ``count`` Kustomizations follow."""
-    return [_encoded(_git_repository(number)) for number in range(math.ceil(count / PER_REPOSITORY))]
+    return [_encoded(_git_repository(number, shape)) for number in range(math.ceil(count / shape.per_repository))]
 
 
-def _kustomization(number: int, rounds: int) -> Object:
+def reconciliation(number: int, version: int, shape: Shape, *, failing: bool = False) -> list[bytes]:
+    """What a watch says while Flux reconciles one Kustomization again, on the commit that it has applied: five lines,
+    the last with the result. ``version`` is the resourceVersion of the first.
+    """
+    made = _kustomization(number, 1 + version % 7, shape)
+    status = made["status"]
+    at, revision = _START + timedelta(seconds=version % 10**6), status["lastAttemptedRevision"]
+    phases = ("Fetching manifests", "Building manifests", "Detecting drift", "Running health checks")
+    steps = [_working(f"{phase} for revision {revision} with a timeout of 5m0s", at) for phase in phases]
+    lines = []
+    for place, conditions in enumerate([*steps, _conditions("failing" if failing else "applied", revision, at)]):
+        status["conditions"] = conditions
+        made["metadata"]["resourceVersion"] = str(version + place)
+        lines.append(_MODIFIED + _encoded(made) + b"}\n")
+    return lines
+
+
+def name(number: int) -> str:
+    """Namespace and name of a Kustomization."""
+    return f"{_team(number)}/app-{number:05d}"
+
+
+def url(repository: int, shape: Shape = MIXED) -> str:
+    """The URL of a repository of the fleet."""
+    first = repository * shape.per_repository
+    return f"ssh://git@{HOST}/{_team(repository)}/{_source_name(first, shape)}.git"
+
+
+def _kustomization(number: int, rounds: int, shape: Shape) -> Object:
     dice = random.Random(number)
-    namespace, name = _team(number), f"app-{number:05d}"
+    namespace, _, called = name(number).partition("/")
     at = _START + timedelta(seconds=dice.randrange(600)) + rounds * _INTERVAL
     state = "failing" if number % 50 == 7 else "working" if number % 100 == 23 else "applied"
+    state = "applied" if shape.healthy else state
     return {
         "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
         "kind": "Kustomization",
-        "metadata": _metadata(dice, "kustomize-controller", name, namespace),
+        "metadata": _metadata(dice, "kustomize-controller", called, namespace),
         "spec": {
             "force": False,
             "interval": "10m0s",
-            "path": f"./clusters/production/{namespace}/{name}/overlays/eu-central-1",
+            "path": f"./clusters/production/{namespace}/{called}/overlays/eu-central-1",
             "postBuild": {"substitute": {"cluster_name": "production", "replicas": str(dice.randrange(1, 9))}},
             "prune": True,
             "retryInterval": "2m0s",
-            "sourceRef": {"kind": "GitRepository", "name": _source_name(number), "namespace": "flux-system"},
+            "sourceRef": {"kind": "GitRepository", "name": _source_name(number, shape), "namespace": "flux-system"},
             "targetNamespace": namespace,
             "timeout": "5m0s",
             "wait": True,
         },
-        "status": _status(dice, number, state, at, rounds),
+        "status": _status(dice, number, number // shape.per_repository, state, at, rounds),
     }
 
 
-def _status(dice: random.Random, number: int, state: str, at: datetime, rounds: int) -> Object:
-    repository = number // PER_REPOSITORY
+def _status(dice: random.Random, number: int, repository: int, state: str, at: datetime, rounds: int) -> Object:
     new, old = f"main@sha1:{commit(repository)}", f"main@sha1:{commit(repository, age=1)}"
     applied = old if state == "failing" else new
     return {
@@ -94,14 +137,17 @@ def _conditions(state: str, revision: str, at: datetime) -> list[Object]:
             _condition("Healthy", "False", "HealthCheckFailed", timeout, at),
         ]
     if state == "working":
-        return [
-            _condition("Reconciling", "True", "Progressing", health, at),
-            _condition("Ready", "Unknown", "Progressing", "Reconciliation in progress", at),
-            _condition("Healthy", "Unknown", "Progressing", health, at),
-        ]
+        return [*_working(health, at), _condition("Healthy", "Unknown", "Progressing", health, at)]
     return [
         _condition("Ready", "True", "ReconciliationSucceeded", f"Applied revision: {revision}", at),
         _condition("Healthy", "True", "Succeeded", "Health check passed in 12.052412s", at),
+    ]
+
+
+def _working(message: str, at: datetime) -> list[Object]:
+    return [
+        _condition("Reconciling", "True", "Progressing", message, at),
+        _condition("Ready", "Unknown", "Progressing", "Reconciliation in progress", at),
     ]
 
 
@@ -136,21 +182,21 @@ def _inventory(dice: random.Random, namespace: str) -> list[Object]:
     ]
 
 
-def _git_repository(number: int) -> Object:
+def _git_repository(number: int, shape: Shape) -> Object:
     dice = random.Random(-number - 1)
-    name, revision = _source_name(number * PER_REPOSITORY), f"main@sha1:{commit(number)}"
+    called, revision = _source_name(number * shape.per_repository, shape), f"main@sha1:{commit(number)}"
     stored = f"stored artifact for revision '{revision}'"
-    path = f"gitrepository/flux-system/{name}/{commit(number)}.tar.gz"
+    path = f"gitrepository/flux-system/{called}/{commit(number)}.tar.gz"
     return {
         "apiVersion": "source.toolkit.fluxcd.io/v1",
         "kind": "GitRepository",
-        "metadata": _metadata(dice, "source-controller", name, "flux-system"),
+        "metadata": _metadata(dice, "source-controller", called, "flux-system"),
         "spec": {
             "interval": "1m0s",
             "ref": {"branch": "main"},
-            "secretRef": {"name": f"{name}-deploy-key"},
+            "secretRef": {"name": f"{called}-deploy-key"},
             "timeout": "60s",
-            "url": f"ssh://git@{HOST}/{_team(number)}/{name}.git",
+            "url": url(number, shape),
         },
         "status": {
             "artifact": {
@@ -170,7 +216,7 @@ def _git_repository(number: int) -> Object:
     }
 
 
-def _metadata(dice: random.Random, controller: str, name: str, namespace: str) -> Object:
+def _metadata(dice: random.Random, controller: str, called: str, namespace: str) -> Object:
     numerous = controller == "kustomize-controller"
     return {
         "annotations": {"reconcile.fluxcd.io/requestedAt": "2026-08-20T08:12:05.192837465Z"},
@@ -187,7 +233,7 @@ def _metadata(dice: random.Random, controller: str, name: str, namespace: str) -
             *([_managed(dice, controller, ("f:finalizers",), "Update", "")] if numerous else []),
             _managed(dice, "gotk-" + controller, ("f:conditions", "f:history"), "Update", "status"),
         ],
-        "name": name,
+        "name": called,
         "namespace": namespace,
         "resourceVersion": str(90_000_000 + dice.randrange(9_000_000)),
         "uid": f"{dice.randrange(16**8):08x}-5c1b-4d0e-8f6a-{dice.randrange(16**12):012x}",
@@ -216,8 +262,8 @@ def _team(number: int) -> str:
     return _TEAMS[number % len(_TEAMS)]
 
 
-def _source_name(number: int) -> str:
-    return f"repository-{number // PER_REPOSITORY:04d}"
+def _source_name(number: int, shape: Shape) -> str:
+    return f"repository-{number // shape.per_repository:04d}"
 
 
 def _text(moment: datetime) -> str:

@@ -40,16 +40,18 @@ class Claim(Struct, frozen=True):
     value: float
     target: float
     unit: str = ""
+    digits: int = 3
+    """How exact it is."""
 
     @property
     def holds(self) -> bool:
         """Whether the figure, as it is printed, keeps to its target."""
-        return round(self.value, 3) <= self.target
+        return round(self.value, self.digits) <= self.target
 
     def __str__(self) -> str:
         verdict = "ok" if self.holds else "OVER"
         unit = f" {self.unit}" if self.unit else ""
-        return f"  {self.subject:<44} {self.value:>9.3f}{unit}   target {self.target:g}{unit}   {verdict}"
+        return f"  {self.subject:<44} {self.value:>9.{self.digits}f}{unit}   target {self.target:g}{unit}   {verdict}"
 
 
 class CommandError(Exception):

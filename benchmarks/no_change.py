@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING
 import trustme
 from msgspec import Struct
 
-from benchmarks.fleet import HOST, PER_REPOSITORY
+from benchmarks.fleet import HOST, MIXED, PER_REPOSITORY, Shape
 from benchmarks.measure import Claim, ratio, rounds, run, table
 from benchmarks.servers import ApiServer, GitHubServer
-from benchmarks.wire import Server, serving
+from benchmarks.wire import Handler, Server, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    Handlers = Callable[..., Handler]
 
 #: Kustomizations → CPU as a multiple of kubectl's, peak MiB, rounds.
 TARGETS = {10: (0.75, 30, 15), 100: (0.45, 31, 15), 1000: (0.11, 36, 9), 10000: (0.035, 45, 5)}
@@ -53,14 +55,23 @@ class Site(Struct, frozen=True):
     @property
     def report(self) -> list[str]:
         """The arguments of the run that is measured."""
+        return ["report", *self.options, f"--slack-webhook=http://127.0.0.1:{self.git_host.port}/slack"]
+
+    @property
+    def options(self) -> list[str]:
+        """Where the cluster, the ledger and the Git host are."""
         address = f"http://127.0.0.1:{self.git_host.port}"
         return [
-            "report",
             f"--kubeconfig={self.folder / 'kubeconfig'}",
             f"--ledger={self.folder / 'ledger.json'}",
             f"--git-host={HOST}=github={address}/api/v3",
-            f"--slack-webhook={address}/slack",
         ]
+
+    @property
+    def kubectl(self) -> list[str]:
+        """kubectl on the same cluster, its discovery cached."""
+        cache = f"--cache-dir={self.folder / 'kube-cache'}"
+        return [os.environ.get("KUBECTL", "kubectl"), f"--kubeconfig={self.folder / 'kubeconfig'}", cache]
 
     @property
     def ledger(self) -> tuple[int, int, bytes]:
@@ -76,15 +87,17 @@ def landed(*interpreter: str) -> list[str]:
 
 
 @contextmanager
-def site(count: int) -> Iterator[Site]:
+def site(
+    count: int, shape: Shape = MIXED, cluster_server: Handlers = ApiServer, host_server: Handlers = GitHubServer
+) -> Iterator[Site]:
     """Serve a fleet of ``count`` Kustomizations, and prime the ledger on it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="landed-benchmark-")))
         authority = trustme.CA()
         authority.cert_pem.write_to_path(folder / "ca.pem")
         authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-        cluster = stack.enter_context(serving(ApiServer, count, certificate=folder / "server.pem"))
-        git_host = stack.enter_context(serving(GitHubServer))
+        cluster = stack.enter_context(serving(cluster_server, count, shape, certificate=folder / "server.pem"))
+        git_host = stack.enter_context(serving(host_server))
         (folder / "kubeconfig").write_text(_kubeconfig(folder, cluster.port))
         made = Site(folder, cluster, git_host)
         run([*landed(), *made.report], made.environment)
@@ -147,9 +160,7 @@ def _imports(here: Site) -> set[str]:
 
 def _commands(here: Site) -> dict[str, list[str]]:
     commands = {"landed report": [*landed(), *here.report]}
-    kubectl = [os.environ.get("KUBECTL", "kubectl"), f"--kubeconfig={here.folder / 'kubeconfig'}"]
-    cache = f"--cache-dir={here.folder / 'kube-cache'}"
-    commands["kubectl get"] = [*kubectl, cache, "get", "kustomizations,gitrepositories", "-A", "-o", "json"]
+    commands["kubectl get"] = [*here.kubectl, "get", "kustomizations,gitrepositories", "-A", "-o", "json"]
     if shutil.which("curl"):
         urls = [f"https://127.0.0.1:{here.cluster.port}{path}" for path in _LISTS]
         trust = ["--cacert", str(here.folder / "ca.pem")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from gzip import compress
 from typing import TYPE_CHECKING
@@ -10,22 +11,32 @@ from urllib.parse import parse_qs, urlsplit
 
 from benchmarks import fleet
 from benchmarks.kinds import GROUPS
-from benchmarks.wire import Answer
+from benchmarks.wire import Answer, Flow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from benchmarks.wire import Request
 
 #: An API server compresses nothing shorter than this:
 #: https://kubernetes.io/docs/reference/using-api/api-concepts/ and the APIResponseCompression feature.
 _COMPRESSED_FROM = 128 * 1024
+#: The version of everything that is listed.
+VERSION = 99_000_000
+#: Seconds after which a watch in which nothing happens looks whether it still has a reader.
+_LOOKS = 1.0
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
 class ApiServer:
-    """Lists a fleet of ``count`` Kustomizations, page by page, and answers what kubectl asks before that."""
+    """Lists a fleet of ``count`` Kustomizations, page by page or one by its name, and answers what kubectl asks first.
 
-    def __init__(self, count: int) -> None:
+    A watch says nothing, and goes on.
+    """
+
+    def __init__(self, count: int, shape: fleet.Shape = fleet.MIXED) -> None:
         self._count = count
+        self._shape = shape
         self._rounds = 0
         self._render()
 
@@ -35,20 +46,29 @@ class ApiServer:
             self._rounds += 1
             self._render()
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> Answer | Flow:
         address = urlsplit(request.target)
         if not address.path.startswith("/apis/"):
             return _discovery(address.path)
         group, _, plural = address.path.removeprefix("/apis/").rpartition("/")
+        group, _, namespace = group.partition("/namespaces/")
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
+        if query.get("watch") in ("true", "1"):
+            return Flow(silence())
+        if namespace:
+            _, _, called = query.get("fieldSelector", "").partition("metadata.name=")
+            found = [self._named[namespace, called]] if (namespace, called) in self._named else []
+            return Answer(_listing(group, found, 0, 0))
         return self._page(group, plural, query, "gzip" in request.headers.get("accept-encoding", ""))
 
     def _render(self) -> None:
         self._pages: dict[tuple[str, int, int, bool], Answer] = {}
         self._items = {
-            "kustomizations": fleet.kustomizations(self._count, rounds=self._rounds),
-            "gitrepositories": fleet.git_repositories(self._count),
+            "kustomizations": fleet.kustomizations(self._count, rounds=self._rounds, shape=self._shape),
+            "gitrepositories": fleet.git_repositories(self._count, shape=self._shape),
         }
+        names = (tuple(fleet.name(number).split("/")) for number in range(self._count))
+        self._named = dict(zip(names, self._items["kustomizations"], strict=True))
 
     def _page(self, group: str, plural: str, query: dict[str, str], compressed: bool) -> Answer:
         start = int(urlsafe_b64decode(query["continue"])) if query.get("continue") else 0
@@ -58,9 +78,16 @@ class ApiServer:
         return self._pages[key]
 
 
+def silence() -> Iterator[bytes]:
+    """A watch in which nothing happens, until its reader is gone."""
+    while True:
+        time.sleep(_LOOKS)
+        yield b""
+
+
 def _listing(group: str, items: list[bytes], start: int, limit: int) -> bytes:
     end = min(len(items), start + (limit or len(items)))
-    metadata: dict[str, object] = {"resourceVersion": "99000000"}
+    metadata: dict[str, object] = {"resourceVersion": str(VERSION)}
     if end < len(items):
         metadata |= {"continue": urlsafe_b64encode(b"%d" % end).decode(), "remainingItemCount": len(items) - end}
     head = {"apiVersion": group, "kind": "List", "metadata": metadata}

@@ -6,6 +6,7 @@ Its own work must not be mistaken for its client's, so answers are bytes made be
 from __future__ import annotations
 
 import multiprocessing
+import select
 import socket
 import ssl
 import threading
@@ -38,7 +39,8 @@ class Answer(Struct, frozen=True):
 
 
 class Flow(Struct, frozen=True):
-    """An answer that goes on: each part is sent as a chunk of its own as soon as there is one."""
+    """An answer that goes on: each part is sent as a chunk of its own as soon as there is one. An empty one is not
+    sent; it only finds out whether the reader is gone, who has nothing to say meanwhile."""
 
     parts: Iterable[bytes]
     headers: tuple[str, ...] = ("Content-Type: application/json",)
@@ -160,6 +162,7 @@ def _talk(connection: socket.socket, tls: ssl.SSLContext | None, handler: Handle
                 answer = handler(request)
                 if isinstance(answer, Flow):
                     _flow(connection, answer)
+                    return
                 else:
                     connection.sendall(_bytes(answer))
     except OSError:  # the client left
@@ -170,8 +173,11 @@ def _flow(connection: socket.socket, answer: Flow) -> None:
     head = ("HTTP/1.1 200 OK", *answer.headers, "Transfer-Encoding: chunked", "", "")
     connection.sendall("\r\n".join(head).encode("latin-1"))
     for part in answer.parts:
+        if not part:
+            if select.select([connection], [], [], 0)[0]:
+                return
+            continue
         connection.sendall(b"%x\r\n%b\r\n" % (len(part), part))
-    connection.sendall(b"0\r\n\r\n")
 
 
 def _read(line: Callable[[], bytes], read: Callable[[int], bytes]) -> Request | None:

@@ -54,8 +54,8 @@ PICTURES = (
     Picture("inbox.png", "It stands", "/inbox", "1480,940"),
 )
 REPORTS = (
-    Picture("report.png", "", "report.html", "1280,1810"),
-    Picture("report-dark.png", "", "report.html", "1280,1810", flags=(DARK,)),
+    Picture("report.png", "", "report.html", "1280,2180"),
+    Picture("report-dark.png", "", "report.html", "1280,2180", flags=(DARK,)),
 )
 
 

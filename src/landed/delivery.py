@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -105,17 +104,18 @@ def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delive
     """
     if not updates:
         return ()
-    from queue import Empty, SimpleQueue  # imported late: a run without news has nobody to do anything
+    from queue import SimpleQueue  # imported late: a run without news has nobody to do anything
 
     from landed.pool import Crew
 
     told.begin(Intent(update.destination, mark.line, mark.commit) for update in updates for mark in update.marks)
     parts.ledger.save(told)
     results: SimpleQueue[_Result] = SimpleQueue()
+    made: list[Delivery] = []
     signs = _Signs()
     crews = [
         Crew(
-            _sender(parts.outlets[name], parts.may, results, signs),
+            _sender(parts.outlets[name], parts.may, made, results, signs),
             its,
             parts.outlets[name].workers,
             parts.outlets[name].lane,
@@ -129,9 +129,10 @@ def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delive
         _wind_up(crews, signs)
         raise
     finally:
-        with suppress(Empty):  # cut short: what has been acknowledged meanwhile still counts
-            while len(deliveries) < len(updates):
-                _take(parts, told, results.get_nowait()[0], deliveries)
+        taken = {id(delivery.update) for delivery in deliveries}
+        for delivery in tuple(made):  # cut short: what has been acknowledged meanwhile still counts
+            if id(delivery.update) not in taken:
+                _take(parts, told, delivery, deliveries)
         _settle(told, updates, deliveries)
         parts.ledger.save(told)
     place = {id(update): number for number, update in enumerate(updates)}
@@ -163,10 +164,10 @@ def _collect(
 
 
 def _take(parts: Parts, told: Told, delivery: Delivery, deliveries: list[Delivery]) -> None:
-    deliveries.append(delivery)
     if not delivery.error:
         for mark in delivery.update.marks:
             told.record(delivery.update.destination, mark, int(parts.now()), handle=delivery.handle)
+    deliveries.append(delivery)
 
 
 def _settle(told: Told, updates: Sequence[Update], deliveries: Iterable[Delivery]) -> None:
@@ -185,13 +186,15 @@ def _lasting(outlet: Outlet) -> bool:
 
 
 def _sender(
-    outlet: Outlet, may: Callable[[], bool], results: SimpleQueue[_Result], signs: _Signs
+    outlet: Outlet, may: Callable[[], bool], made: list[Delivery], results: SimpleQueue[_Result], signs: _Signs
 ) -> Callable[[Update], None]:
     """What cannot be looked up later is taken down before the next one is sent: a run that is killed repeats one."""
 
     def send(update: Update) -> None:
         written = signs.new()
-        results.put((_send(outlet, update) if may() else undelivered(update, _not_ours(outlet)), written))
+        delivery = _send(outlet, update) if may() else undelivered(update, _not_ours(outlet))
+        made.append(delivery)  # an interruption may lose what is taken from a queue
+        results.put((delivery, written))
         if not _lasting(outlet):
             written.wait()
 

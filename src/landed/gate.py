@@ -17,7 +17,11 @@ from landed.verdict import Decision, Memory, Question, decide, remember, waited_
 TICK = 2.0
 
 #: Rounds of asking who is related to whom in one look: each answer may raise one more question.
-ROUNDS = 4
+ROUNDS = 8
+
+#: Seconds for which everything must be seen to be live, but at the first look. From the second one on watches tell what
+#: has changed, and they have no order between them: that a Kustomization is Ready may be heard before what it has made.
+SETTLES = 2.0
 
 Doomed = Callable[[Sequence[Look]], Mapping[tuple[str, ObjectRef], str]]
 
@@ -63,35 +67,75 @@ class Gate:
         self._nudge = nudge
         self._memory = Memory()
         self._read: set[str] = set()
+        self._clusters: Sequence[Cluster] = ()
+        self._looks: Sequence[Look] = ()
+        self._seen_at = 0.0
         self._delivered: list[Delivery] = []
         self._report = Report()
+        self._live: float | None = None
+        """Since when everything is seen to be live; at the first look since ever."""
         self.answer: Answer | None = None
         """The latest one; none before the first look."""
 
+    def see(self, looks: Sequence[Look]) -> None:
+        """Find the answer in a look, before anything is delivered: that may take its time.
+
+        Raises ConfigurationError where nothing is meant.
+        """
+        self._seen_at = self._now()
+        clusters = [look.read for look in looks if look.read is not None]
+        unread = [look.cluster for look in looks if look.error]
+        self._memory = remember(self._memory, clusters, self._question.locate, now=int(self._seen_at))
+        decision = self._decided(looks, clusters, unread, final=self._left() <= 0)
+        self._refuse_nothing(clusters, decision)
+        self._clusters = clusters
+        self._read |= {cluster.name for cluster in clusters}
+        self._live = self._live_since(decision.answer)
+        self.answer = decision.answer
+        self._looks = looks
+        if not self._over(decision.answer):
+            self._screen.tell(decision.answer, self._left())
+
     def __call__(self, report: Report) -> float | None:
-        """Seconds until the next look, or None at the end. Raises ConfigurationError where nothing is meant."""
-        now = self._now()
-        left = self._question.began + self._timeout - now
+        """Seconds until the next look, or None at the end."""
         self._report = report
         self._delivered += [delivery for delivery in report.deliveries if not delivery.error]
-        clusters = [look.read for look in report.looks if look.read is not None]
-        unread = [look.cluster for look in report.looks if look.error]
-        self._memory = remember(self._memory, clusters, self._question.locate, now=int(now))
-        decision = self._decided(report.looks, clusters, unread, final=left <= 0)
-        self._refuse_nothing(clusters, decision)
-        answer = self.answer = decision.answer
-        self._read |= {cluster.name for cluster in clusters}
-        if answer.verdict is not Verdict.WAITING or left <= 0 or self._given_up(answer, now):
+        answer = self.answer
+        if answer is None or self._over(answer):
             return None
         if self._nudge is not None:
-            self._nudge(clusters, answer)
-        self._screen.tell(answer, left)
-        return max(0.0, min(left, TICK, self._screen.next_in()))
+            self._nudge(self._clusters, answer)
+        left = self._question.began + self._timeout - self._now()
+        settles = self._settles() if answer.verdict is Verdict.LIVE else TICK
+        return max(0.0, min(left, TICK, settles, self._screen.next_in()))
+
+    def _left(self) -> float:
+        """Seconds, as of the last look."""
+        return self._question.began + self._timeout - self._seen_at
+
+    def _over(self, answer: Answer) -> bool:
+        if answer.verdict is Verdict.LIVE:
+            return self._settles() <= 0 or self._left() <= 0
+        return answer.verdict is not Verdict.WAITING or self._left() <= 0 or self._given_up(answer)
+
+    def _live_since(self, answer: Answer) -> float | None:
+        if answer.verdict is not Verdict.LIVE:
+            return None
+        if self.answer is None:
+            return float("-inf")
+        return self._seen_at if self._live is None else self._live
+
+    def _settles(self) -> float:
+        """Seconds until what is seen to be live is believed, as of the last look."""
+        return SETTLES - (self._seen_at - self._live) if self._live is not None else SETTLES
 
     def concluded(self, explained: Callable[[Sequence[Look]], tuple[Explanation, ...]], *, strict: bool) -> Report:
         """The report of the whole run, however far it came."""
         outstanding = [delivery for delivery in self._report.deliveries if delivery.error]
-        report = structs.replace(self._report, deliveries=(*self._delivered, *outstanding), answer=self.answer)
+        looks = self._report.looks or tuple(self._looks)
+        report = structs.replace(
+            self._report, looks=looks, deliveries=(*self._delivered, *outstanding), answer=self.answer
+        )
         if self.answer is None:
             return report
         wanted = self.answer.verdict is not Verdict.LIVE
@@ -121,12 +165,12 @@ class Gate:
         notes = tuple(dict.fromkeys(self._relatives.notes.values()))
         return structs.replace(decision, answer=structs.replace(decision.answer, notes=notes))
 
-    def _given_up(self, answer: Answer, now: float) -> bool:
+    def _given_up(self, answer: Answer) -> bool:
         """All that can be read is live, and the rest was never to be read: it will hardly come."""
         if not answer.unread or set(answer.unread) & self._read:
             return False
         waiting = any(waited_for(one) and one.state != Verdict.LIVE for one in answer.standings)
-        return not waiting and now - self._question.began >= self._question.grace
+        return not waiting and self._seen_at - self._question.began >= self._question.grace
 
     def _refuse_nothing(self, clusters: Iterable[Cluster], decision: Decision) -> None:
         """At the first sight of a cluster: is there anything to wait for? Raises ConfigurationError."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from landed.errors import ClusterError
-from landed.model import Answer, Cluster, ObjectRef, Standing, Verdict
+from landed.model import Answer, Cluster, ObjectRef, Source, Standing, Verdict
 
 Request = Callable[[ObjectRef, str], None]
 
@@ -38,14 +38,16 @@ class Reconcile:
         wanted = {one.about for one in waiting}
         for ref in sorted({k.source for k in cluster.kustomizations if k.ref in wanted}):
             source = cluster.sources.get(ref)
-            if source is not None and not (source.suspended or source.deleting):
+            if source is not None and _looks(source) and not (source.suspended or source.deleting):
                 self._ask(cluster.name, ref)
 
     def _kustomizations(self, cluster: Cluster, waiting: Iterable[Standing]) -> None:
+        waiting = list(waiting)
         wanted = {one.about for one in waiting}
+        wanted -= {one.about for one in waiting if one.waits_for in wanted}  # it would find that it still waits
         for k in cluster.kustomizations:
             source = cluster.sources.get(k.source)
-            if k.ref in wanted and source is not None and source.handled == self._token:
+            if k.ref in wanted and source is not None and (source.handled == self._token or not _looks(source)):
                 self._ask(cluster.name, k.ref)
 
     def _ask(self, cluster: str, about: ObjectRef) -> None:
@@ -58,6 +60,11 @@ class Reconcile:
             self._warn(f"{cluster}: Flux could not be asked to look at {about}: {error.message} {error.hint}".rstrip())
         else:
             self._note(f"{cluster}: asked Flux to look at {about} now.")
+
+
+def _looks(source: Source) -> bool:
+    """Whether a controller looks for what is new when it is asked; what others put there has none."""
+    return source.ref.kind != "ExternalArtifact"
 
 
 def _may_come(standing: Standing) -> bool:

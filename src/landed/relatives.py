@@ -44,6 +44,8 @@ class Relatives:
         self._checkout = checkout
         self._now = now
         self._until: dict[str, float] = {}
+        self._mute: dict[int, tuple[float, str]] = {}
+        """Of outlets that could not answer at all: until when they are left alone, and why."""
         self.known: dict[str, Relation] = {}
         """Of every commit and reference that was asked about."""
         self.notes: dict[str, str] = {}
@@ -60,6 +62,7 @@ class Relatives:
         """Ask again about what may have changed since it was asked."""
         for other in [other for other, until in self._until.items() if until <= self._now()]:
             self.known.pop(other, None)
+            self.notes.pop(other, None)
             del self._until[other]
 
     def _relation(self, other: str) -> Relation:
@@ -88,13 +91,16 @@ class Relatives:
 
     def _by_host(self, other: str) -> tuple[Relation, str]:
         why = ""
-        for outlet in self._outlets:
+        for number, outlet in enumerate(self._outlets):
+            until, why = self._mute.get(number, (0.0, ""))
+            if self._now() < until:
+                continue
             try:
                 return outlet.relation(self._repository, self._commit, other), ""
-            except DeliveryError as error:
-                why = f"{error.message} {error.hint}".strip()
             except LandedError as error:
                 why = f"{error.message} {error.hint}".strip()
+                if not isinstance(error, DeliveryError) or error.passing:  # what is asked has nothing to do with it
+                    self._mute[number] = self._now() + AGAIN, why
         return Relation.UNKNOWN, why
 
     def _nobody(self) -> str:

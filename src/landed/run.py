@@ -39,6 +39,7 @@ from landed.told import Told
 if TYPE_CHECKING:
     from landed.background import Asked
     from landed.explaining import Search
+    from landed.outcomes.remembered import Remembered
     from landed.plan.changes import Events
 
 #: Seconds that may lie between the time in a snapshot and its being there to read.
@@ -69,6 +70,10 @@ def _nobody() -> None:
     """Whom a change is told where nobody waits for one."""
 
 
+def _unwatched(_: Sequence[Look]) -> None:
+    """Whom a look is told where nobody waits for what it shows."""
+
+
 class Line(Struct, frozen=True):
     """Everything a run is made of."""
 
@@ -91,6 +96,10 @@ class Line(Struct, frozen=True):
     """Whether looks are to hold what was read."""
     wake: Callable[[], None] = _nobody
     """Ends a pause. From any thread."""
+    remembered: Mapping[str, Remembered] = {}
+    """By cluster, what was judged before; none where there is one look only."""
+    seen: Callable[[Sequence[Look]], None] = _unwatched
+    """Told what each look has shown, before anything is delivered for it."""
 
 
 def run(line: Line, stop: Callable[[Report], float | None]) -> Report:
@@ -112,16 +121,19 @@ def run(line: Line, stop: Callable[[Report], float | None]) -> Report:
             wait = stop(report)
             if wait is None:
                 return report
-            followed = followed or _follow(line)
+            if not followed:
+                followed, line = True, _following(line)
             line.pause(wait)
 
 
-def _follow(line: Line) -> bool:
+def _following(line: Line) -> Line:
     """From the second look on, clusters tell us what changes instead of being asked."""
+    from landed.outcomes.remembered import Remembered  # imported late: a run that looks once has nothing to remember
+
     for reader in line.readers:
         if reader.follow is not None:
             reader.follow(line.wake)
-    return True
+    return structs.replace(line, remembered={reader.cluster: Remembered() for reader in line.readers})
 
 
 def once(
@@ -142,6 +154,7 @@ def once(
         details=line.details,
         keep=line.keep,
     )
+    line.seen(looks)
     observed = bool(line.parts.outlets) and observe(looks, told, int(line.parts.now()))
     looks, due, happened = _known(line, looks, told)
     if line.dry_run:
@@ -174,6 +187,7 @@ def look(
     locate: Callable[[str], Repository | None] = repository,
     details: bool = False,
     keep: bool = False,
+    remembered: Mapping[str, Remembered] = {},  # noqa: B006 (nobody writes to it)
 ) -> tuple[Look, ...]:
     """Read all clusters, several at once if there are several. One that cannot be read does not stop the others.
 
@@ -196,6 +210,7 @@ def look(
                 repositories=repositories,
                 locate=locate,
                 details=details,
+                remembered=remembered.get(reader.cluster),
             )
             found[reader.cluster] = structs.replace(judged, read=cluster) if keep else judged
 

@@ -14,23 +14,34 @@ from landed.cli.doctor import command as doctor
 from landed.cli.preview import command as preview
 from landed.cli.report import command as report
 from landed.cli.status import command as status
+from landed.cli.wait import command as wait
+from landed.cli.watch import command as watch
 
 README = Path(__file__).parents[2] / "README.md"
 PLACE = re.compile(r"(<!-- options -->\n).*(<!-- /options -->)", re.DOTALL)
 
 
+COMMANDS = {"wait": wait, "report": report, "watch": watch, "status": status, "preview": preview, "doctor": doctor}
+
+
 def table() -> str:
-    """Every option of ``landed report``, with its default and which other commands take it."""
-    others = {"status": _names(status), "preview": _names(preview), "doctor": _names(doctor)}
-    rows = ["| Option | Default | Does |", "|---|---|---|"]
-    for option in report.params:
-        if not isinstance(option, click.Option):
-            continue
+    """Every option, with its default and which commands take it."""
+    rows = ["| Option | Default | Does | Commands |", "|---|---|---|---|"]
+    named: dict[str, click.Option] = {}
+    for command in COMMANDS.values():
+        for option in command.params:
+            if isinstance(option, click.Option) and option.name:
+                named.setdefault(option.name, option)
+    for name, option in named.items():
         flags = ", ".join(f"`{flag}`" for flag in sorted(option.opts, key=len, reverse=True))
-        also = [name for name, known in others.items() if option.name in known]
         help_ = (option.help or "").replace("|", "\\|")
-        rows.append(f"| {flags} | {_default(option)} | {help_}{_also(also)} |")
+        rows.append(f"| {flags} | {_default(option)} | {help_} | {_taken_by(name)} |")
     return "\n".join(rows) + "\n"
+
+
+def _taken_by(name: str) -> str:
+    takers = [called for called, command in COMMANDS.items() if name in _names(command)]
+    return "all" if len(takers) == len(COMMANDS) else ", ".join(takers)
 
 
 def _default(option: click.Option) -> str:
@@ -40,10 +51,6 @@ def _default(option: click.Option) -> str:
 
 def _names(command: click.Command) -> set[str]:
     return {parameter.name or "" for parameter in command.params}
-
-
-def _also(commands: list[str]) -> str:
-    return f" *Also: {', '.join(commands)}.*" if commands else ""
 
 
 def written(text: str) -> str:

@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 
-from landed.cli import report
+from documents.inputs import DEFAULTS, REPORTS, choices, default, description, options, secret
 from landed.reports.github import OUTPUTS
 
 ROOT = Path(__file__).parents[2]
@@ -22,33 +21,8 @@ JOB: dict[str, Any] = JOBS["$[[ inputs.job_name ]]"]
 #: What the command line has no option for.
 ACTION_ONLY = {"command"}
 COMPONENT_ONLY = {"command", "job_name", "stage", "image"}
-#: Where a default differs from click's: the job's own token, and each command's own format.
-DEFAULTS = {"github_token": "${{ github.token }}", "output": ""}
-
-
-def options() -> dict[str, dict[str, Any]]:
-    """The options of ``landed report`` in click's own words, without ``--help``."""
-    info = report.command.to_info_dict(click.Context(report.command))
-    return {param["name"]: param for param in info["params"] if param["envvar"]}
-
-
 OPTIONS = options()
-SECRETS = {name for name, option in OPTIONS.items() if option["type"]["name"] == "secret"}
-
-
-def description(option: dict[str, Any]) -> str:
-    """An option's help, in the words of a place where nothing can be repeated."""
-    return str(option["help"]).replace("Repeatable; one per line in a variable.", "Several: one per line.")
-
-
-def default(option: dict[str, Any]) -> str:
-    """An option's default as an input has it: always a string."""
-    value = option["default"]
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+SECRETS = {name for name, option in OPTIONS.items() if secret(option)}
 
 
 def test_the_action_has_the_options_as_inputs_in_their_order() -> None:
@@ -75,17 +49,14 @@ def test_an_input_of_the_action_says_what_its_option_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name not in SECRETS])
 def test_an_input_of_the_component_says_what_its_option_says(name: str) -> None:
-    expected = {"description": description(OPTIONS[name]), "default": DEFAULTS.get(name, default(OPTIONS[name]))}
+    wanted = (DEFAULTS | REPORTS).get(name, default(OPTIONS[name]))
+    expected = {"description": description(OPTIONS[name]), "default": wanted}
     assert {key: COMPONENT[name][key] for key in expected} == expected
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name not in SECRETS])
 def test_a_choice_is_the_same_choice_in_the_component(name: str) -> None:
-    option = OPTIONS[name]
-    choices = ["false", "true"] if option["is_flag"] else list(option["type"].get("choices", ()))
-    if name == "output":
-        choices = ["", *choices]
-    assert COMPONENT[name].get("options", []) == choices
+    assert COMPONENT[name].get("options", []) == choices(name, OPTIONS[name])
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -116,3 +87,9 @@ def test_the_cache_keeps_the_folder_of_the_default_ledger() -> None:
     ledger = COMPONENT["ledger"]["default"]
     assert [path for path in JOB["cache"]["paths"] if ledger.startswith(path)]
     assert JOB["cache"]["when"] == "always"
+
+
+def test_the_reports_are_handed_to_gitlab_where_they_are_written() -> None:
+    written = dict(target.split("=") for target in REPORTS["write"].splitlines())
+    assert JOB["artifacts"]["reports"] == written
+    assert JOB["artifacts"]["when"] == "always"

@@ -19,6 +19,7 @@ import objects as o
 import pytest
 import yaml
 from integration.command import Run, Workplace, variables, workplace
+from standins import ancestry
 from standins.server import answer
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Gate(NamedTuple):
     place: Workplace
     cluster: Cluster
     history: History
+    remote: dict[str, str]
+    """The branches on GitHub."""
 
     def put(self, *objects: dict[str, Any]) -> None:
         for each in objects:
@@ -150,7 +153,14 @@ class Gate(NamedTuple):
 def gate(cluster: Cluster, history: History, tmp_path: Path) -> Iterator[Gate]:
     with workplace(tmp_path) as place:
         place.configure(cluster.kubeconfig("reader"))
-        yield Gate(place, cluster, history)
+        known = ancestry.History({}, {"refs/heads/main": 0})
+        known.refs["refs/heads/main"] = history.later
+        known.parents = {history.old: (), history.mine: (history.old,), history.later: (history.mine,)}
+        known.parents[history.other] = (history.old,)
+        compare = ancestry.on_github(known)
+        route = r"/repos/[^/]+/[^/]+/(?:compare|commits)/[^/]+"
+        place.github.routes.append(("GET", route, lambda asked, token, match: compare(asked)))
+        yield Gate(place, cluster, history, known.refs)
 
 
 def live(commit: str, name: str = "web") -> dict[str, Any]:
@@ -242,13 +252,14 @@ def test_timeout(gate: Gate, history: History) -> None:
 
     assert done.code == 3, done
     assert gate.verdict() == "waiting"
-    assert "source not fetched yet" in done.out
+    assert "ource not fetched yet" in done.out
     assert "interval" in done.out
 
 
 def test_diverged(gate: Gate, history: History) -> None:
     """The branch was forced to another line, and Flux has followed."""
     gate.put(source(history.old), live(history.old))
+    gate.remote["refs/heads/main"] = history.other
 
     def force() -> None:
         gate.put(source(history.other))
@@ -261,16 +272,25 @@ def test_diverged(gate: Gate, history: History) -> None:
 
 
 def test_diverged_before_the_job_began(gate: Gate, history: History) -> None:
-    """Whether the source will still fetch the commit or has left it looks the same, until somebody or time tells."""
+    """Whether the source will still fetch the commit or has left it looks the same: the branch itself tells."""
+    gate.put(source(history.other), live(history.other))
+    gate.remote["refs/heads/main"] = history.other
+
+    assert gate.wait().code == 4
+
+
+def test_forced_to_the_commit_and_not_fetched_yet(gate: Gate, history: History) -> None:
     gate.put(source(history.other), live(history.other))
 
-    done = gate.wait(timeout="4s")
+    done = gate.wait(timeout="3s")
 
-    assert done.code == 4, done
+    assert done.code == 3, done
+    assert "ource not fetched yet" in done.out
 
 
 def test_rolled_back_while_it_is_waited_for(gate: Gate, history: History) -> None:
     gate.put(source(history.mine), live(history.old))
+    gate.remote["refs/heads/main"] = history.old
 
     def back() -> None:
         gate.put(source(history.old))
@@ -320,7 +340,7 @@ def test_git_host_down_and_the_very_commit_is_live(gate: Gate, history: History)
 def test_git_host_down_and_nobody_else_knows_the_ancestry(gate: Gate, history: History, tmp_path: Path) -> None:
     gate.put(source(history.later), live(history.later))
     gate.place.github.faults.extend(answer(503) for _ in range(200))
-    elsewhere = Gate(gate.place, gate.cluster, history._replace(folder=tmp_path))
+    elsewhere = gate._replace(history=history._replace(folder=tmp_path))
 
     done = elsewhere.wait(timeout="4s")
 
@@ -343,7 +363,7 @@ def test_cancelled(gate: Gate, history: History, number: int, code: int) -> None
     assert process.returncode == code, (out, err)
     assert gate.verdict() == "waiting"
     assert "web" in gate.summary()
-    assert json.loads(gate.place.ledger.read_text())["destinations"]["github.com"]
+    assert json.loads(gate.place.ledger.read_text())["destinations"]["github.com"], (out, err)
 
 
 def test_every_row_of_the_table_has_a_test() -> None:

@@ -37,6 +37,7 @@ from landed.model import (
     HelmRelease,
     Look,
     ObjectRef,
+    Outcome,
     PodTrouble,
     Report,
     Repository,
@@ -66,7 +67,7 @@ FLEET = (
         ks("db", history=(snapshot(A, "ReconciliationSucceeded", 3600, 60, 6),)),
         ks("web", "db", state="False", message="timeout waiting for: [Deployment/apps/web]",
            history=(snapshot(A, "HealthCheckFailed", 90, 90), snapshot(B, "ReconciliationSucceeded", 9000, 4000, 3))),
-        ks("api", "web", "gone", state="False", reason="DependencyNotReady", 
+        ks("api", "web", "gone", state="False", reason="DependencyNotReady",
            message="dependency 'apps/web' is not ready"),
         ks("old", suspended=True),
     ),
@@ -185,7 +186,7 @@ def test_hostile_text_is_text(make: Callable[[str], Report], hostile: str) -> No
 
 
 @pytest.mark.parametrize("make", [report_of, everything])
-@settings(max_examples=25, deadline=None)  # each one is parsed as a browser does: tens of milliseconds
+@settings(max_examples=25, deadline=None)  # each is parsed as a browser does: tens of milliseconds
 @given(hostile=ANY_TEXT)
 def test_no_text_is_markup(make: Callable[[str], Report], hostile: str) -> None:
     _is_harmless(render("html", make(hostile), LOG))
@@ -312,7 +313,8 @@ def test_a_cell_tells_what_stands_behind_it() -> None:
     found = page(Report(FLEET))
     button = next(one for one in found.all("button") if text(one).startswith("✗"))
     behind = text(found.by_id(button.get("popovertarget") or ""))
-    for said in ("HealthCheckFailed", "timeout waiting for: [Deployment/apps/web]", f"main@sha1:{B}", f"main@sha1:{A}",
+    for said in ("Attempted", "HealthCheckFailed", "timeout waiting for: [Deployment/apps/web]",
+                 f"main@sha1:{B}", f"main@sha1:{A}",
                  "./apps/web", "10m ago"):  # fmt: skip
         assert said in behind
 
@@ -320,6 +322,17 @@ def test_a_cell_tells_what_stands_behind_it() -> None:
 def test_nothing_that_fails_now_is_shown_as_live_whatever_is_true_of_the_commit() -> None:
     given_ = answer(Verdict.LIVE, stands("web", "live", commit=B))
     assert dict(rows(page(Report(FLEET[:1], answer=given_))))["apps/web"] == ["✗failed 6dcd4ce2"]
+
+
+def test_what_has_come_and_gone_is_not_how_it_stands_now() -> None:
+    seen = look("prod", ks("db"))
+    (outcome,) = seen.outcomes
+    failed = structs.replace(outcome.observations[0], state=State.FAILURE, commit=B, past=True)
+    report = Report((structs.replace(seen, outcomes=(outcome, Outcome("prod", outcome.repository, B, (failed,)))),))
+    found = page(report)
+    assert list(rows(found)) == [("apps/db", ["✓live 6dcd4ce2"])]
+    assert text(found.all("h1")[0]) == "✓All live"
+    assert "ae4f281d" in text(found.by_id("gone"))
 
 
 def test_a_state_that_is_not_known_is_not_live() -> None:
@@ -340,8 +353,19 @@ def test_an_explanation_tells_cause_culprits_logs_and_the_command() -> None:
     articles = found.all("article", section)
     assert len(articles) == 1, "what is explained is not told twice"
     said = text(articles[0])
-    for part in ("on prod", "main of web-1 crashes", "Deployment/apps/web", "CrashLoopBackOff", "5 restarts",
-                 "BackOff: restarting", "1 other waits for it", "apps/api", "apps/web", "get pods/log in apps"):  # fmt: skip
+    parts = (
+        "on prod",
+        "main of web-1 crashes",
+        "Deployment/apps/web",
+        "CrashLoopBackOff",
+        "5 restarts",
+        "apps/api",
+        "BackOff: restarting",
+        "1 other waits for it",
+        "In the repositoryapps/web",
+        "get pods/log in apps",
+    )
+    for part in parts:
         assert part in said
     assert ["".join(one.itertext()) for one in found.all("pre", section)] == [
         "INFO  one\nFATAL two", "kubectl -n apps logs web-1",
@@ -399,6 +423,24 @@ def test_the_graph_shows_states_and_what_is_missing_and_says_the_same_as_a_list(
     assert len(held) == 2
 
 
+def test_everything_stands_to_the_right_of_what_it_needs() -> None:
+    found = page(Report((look("prod", ks("a"), ks("b", "a"), ks("c", "a", "b"), ks("d", "c", "a")),)))
+    boxes = found.all("g", found.by_id("graph"))
+    places = {text(found.all("title", one)[0])[5]: found.all("rect", one)[0] for one in boxes}
+    across = [float(places[name].get("x") or 0) for name in "abcd"]
+    assert all(after - before > 190 for before, after in pairwise(across))
+
+
+def test_what_stands_in_one_layer_does_not_overlap() -> None:
+    wide = [ks(f"n{n}", f"n{n // 3}", f"n{n // 5}") for n in range(1, 40)]
+    boxes = page(Report((look("prod", ks("n0"), *wide),)))
+    rects = [one for box in boxes.all("g", boxes.by_id("graph")) for one in boxes.all("rect", box)]
+    places = sorted((float(one.get("x") or 0), float(one.get("y") or 0)) for one in rects)
+    assert len(places) == 40
+    assert all(x != across or down - y >= 55.8 for (x, y), (across, down) in pairwise(places))
+    assert all(x >= 0 and y >= 0 for x, y in places)
+
+
 def test_what_depends_on_itself_is_drawn_too() -> None:
     found = page(Report((look("prod", ks("a", "b"), ks("b", "a"), ks("c", "c")),)))
     section = found.by_id("graph")
@@ -430,12 +472,16 @@ def test_the_timeline_marks_results_with_short_commits() -> None:
 
 
 def test_at_most_five_outcomes_with_labels_that_do_not_touch() -> None:
-    history = tuple(snapshot(f"{n:040x}", "ReconciliationSucceeded", 100 + n, 100 + n) for n in range(9))
+    history = tuple(snapshot(f"{n:040x}", "ReconciliationSucceeded", 100 + n, 100 + n) for n in range(4))
+    older = tuple(snapshot(f"{n:040x}", "ReconciliationSucceeded", 90000 + n, 90000 + n) for n in range(4, 9))
+    history += older
     found = page(Report((look("prod", ks("db", history=history)),)))
     marks = found.all("g", found.by_id("timeline"))
     labels = sorted(float(one.get("x") or 0) for mark in marks for one in found.all("text", mark)[:1])
     assert len(labels) == 5
     assert all(after - before >= 61 for before, after in pairwise(labels))
+    assert labels[0] >= 230
+    assert labels[-1] <= 1085
 
 
 def test_an_outcome_that_nobody_knows_is_no_success() -> None:

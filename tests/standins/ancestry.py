@@ -133,7 +133,26 @@ class Ancestors:
             self.violations.append(f"{asked.target}: {type(error).__name__} {said}")
 
 
-def _github(host: Ancestors, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+class _Sighted:
+    """A host that shows everything."""
+
+    missing = False
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+
+
+def on_github(history: History) -> Callable[[Asked], Answer]:
+    """What a GitHub that keeps other things, too, answers when it is asked to compare."""
+
+    def compare(asked: Asked) -> Answer:
+        status, body = _github(_Sighted(history), asked.path, parse_qs(urlsplit(asked.target).query))
+        return Answer(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+    return compare
+
+
+def _github(host: Ancestors | _Sighted, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
     history = host.history
     missing = 404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"}
     if host.missing:

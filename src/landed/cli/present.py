@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from landed.cli.options import Options
 from landed.errors import ClusterError, DeliveryError
@@ -81,13 +82,15 @@ def write(report: Report, o: Options, console: Console) -> None:
     if o.write:
         from landed.reports import writing
 
-        writing.write(console.hidden(report), o.write, console.view())
+        view = structs.replace(console.view(), environment_url=o.environment_url)
+        writing.write(console.hidden(report), o.write, view)
 
 
 def shows_rollouts(o: Options) -> bool:
     """Whether it will be shown how commits fare, which takes more of each object than what became of them."""
     formats = {o.output, *(target.partition("=")[0] for target in o.write)}
-    return o.explain != "none" or bool(formats & {"html", "json", "junit", "markdown"})
+    summary = bool(os.environ.get("GITHUB_STEP_SUMMARY"))
+    return summary or o.explain != "none" or bool(formats & {"html", "json", "junit", "markdown"})
 
 
 def explained(o: Options, looks: Sequence[Look], readers: Sequence[Reader]) -> tuple[Explanation, ...]:

@@ -46,6 +46,7 @@ def command(**values: Any) -> int:
     """
     from landed.cli.compose import line, secrets
     from landed.cli.present import console_for, explained, present, writable
+    from landed.cli.staying import stay
     from landed.reports.waiting import Waiting
     from landed.run import run
     from landed.waker import Waker
@@ -53,6 +54,7 @@ def command(**values: Any) -> int:
     o = Options(**values)
     console = console_for(o, secrets(o))
     writable(o)
+    stay()
     waker = Waker()
     with line(o, console, waker=waker) as whole:
         screen = Waiting(console, clock=time.time)
@@ -87,7 +89,7 @@ def _gate(o: Options, whole: Line, screen: Any, console: Console) -> tuple[Line,
         doomed=_Dooms(whole, console),
         nudge=_nudge(whole, console) if o.reconcile else None,
     )
-    return structs.replace(whole, repositories=frozenset({asked.repository})), gate
+    return structs.replace(whole, repositories=frozenset({asked.repository}), seen=gate.see), gate
 
 
 def _nudge(whole: Line, console: Console) -> Any:

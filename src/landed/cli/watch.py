@@ -47,14 +47,16 @@ def command(**values: Any) -> int:
     from landed.cli import Terminated
     from landed.cli.compose import secrets
     from landed.cli.present import console_for
+    from landed.cli.staying import stay
 
     o = Options(**values)
     if o.from_file:
         raise ConfigurationError("A file does not change by itself: there is nothing to watch.", "Use landed report.")
+    stay()
     console = console_for(o, secrets(o))
     try:
-        with _Stay(o, console) as stay:
-            stay.forever()
+        with _Stay(o, console) as process:
+            process.forever()
     except (KeyboardInterrupt, Terminated):
         console.note("Stopped. What was delivered is in the ledger.")
     return DONE

@@ -58,6 +58,7 @@ class FileLedger:
         self._since: Since | None = None
         self._locked = False
         self._known: int | None = None
+        self._written: int | None = None
         self._others = Told()
 
     @contextmanager
@@ -131,6 +132,9 @@ class FileLedger:
         wanted = encode(self._joined(told))
         if stored == wanted:
             return
+        if stored is not None and hash(stored) == self._written:  # as we left it: it need not be understood again
+            self._write(wanted)
+            return
         if stored is not None:
             theirs = self._understood(stored)
             if hash(stored) != self._known:  # put there since we read: a cache restored, a run without a lock
@@ -198,4 +202,4 @@ class FileLedger:
             whole.write(self._path, content)
         except OSError as error:
             raise whole.refusal(self._shown, error, doing="written") from None
-        self._known = hash(content)
+        self._known = self._written = hash(content)

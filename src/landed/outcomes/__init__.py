@@ -21,12 +21,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING
 
 from landed.model import Cluster, Look, ObjectRef, Observation, Outcome, Repository
 from landed.outcomes.known import Known, Line, know
 from landed.outcomes.kustomizations import kustomization
 from landed.outcomes.sources import fetched, fetches, troubles
 from landed.revision import repository
+
+if TYPE_CHECKING:
+    from landed.outcomes.remembered import Remembered
 
 #: Seconds that a failure which passes by itself (source-controller restarting) may last before it is believed.
 GRACE = 60
@@ -48,6 +52,7 @@ def judge(
     repositories: Collection[Repository] = frozenset(),
     locate: Callable[[str], Repository | None] = repository,
     details: bool = False,
+    remembered: Remembered | None = None,
 ) -> Look:
     """What ``cluster`` says about each commit.
 
@@ -56,12 +61,14 @@ def judge(
     look; ``repositories`` limits the answer to these (default: all); ``locate`` finds the repository
     behind a URL. With ``details`` (the cluster was read with them) it is also told what sources hold, how HelmReleases
     stand that no Kustomization applied, and which controller is silent. Pure: ``now`` is in epoch seconds.
+    ``remembered`` saves work where a cluster is looked at again and again, and changes nothing else.
     """
     known = know(cluster, now=now, since=since, grace=grace, passing=passing, locate=locate)
     said: list[Observation] = []
     company = _Company()
+    speak = remembered.speaker(known) if remembered is not None else None
     for k in cluster.kustomizations:
-        spoken = tuple(kustomization(known, k))
+        spoken = tuple(kustomization(known, k)) if speak is None else speak(k)
         company.add(known.lines.get(k.source), k.ref, spoken)
         said += spoken
     said += _of_releases(known, alone=details) if cluster.helm_releases else ()

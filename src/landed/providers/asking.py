@@ -49,7 +49,7 @@ class Answer(Struct, frozen=True):
         """The body as JSON; None where it is none."""
         try:
             return json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

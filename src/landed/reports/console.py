@@ -175,8 +175,11 @@ class Console:
                 if self._display is not None:
                     self._display.doing("")
 
-    def annotate(self, level: str, message: str, title: str = "") -> None:
-        """On GitHub, mark the run with an ``error``, ``warning`` or ``notice``: the same text once, ten of a level."""
+    def annotate(self, level: str, message: str, title: str = "", file: str = "") -> None:
+        """On GitHub, mark the run with an ``error``, ``warning`` or ``notice``: the same text once, ten of a level.
+
+        ``file`` is a path in the workspace that the mark points at.
+        """
         if self.kind != "github" or self._json:
             return
         text = render.cut(self.safe(message), LONGEST_ANNOTATION)
@@ -185,7 +188,7 @@ class Console:
             if text in made or len(made) >= MOST_ANNOTATIONS:
                 return
             made.add(text)
-        self._put(self._err, commands.annotation(level, text, title=self.safe(title)))
+        self._put(self._err, commands.annotation(level, text, title=self.safe(title), file=self.safe(file)))
 
     def group(self, title: str) -> None:
         """What is said from here on can be folded away, on GitHub and GitLab. One group at a time."""

@@ -51,7 +51,7 @@ def publish(report: Report, environ: Mapping[str, str], console: Console) -> Non
     room = markdown.MOST_BYTES - _size(summary)
     _append(summary, "the job's summary", markdown.within(report, room) if room > 1000 else "", console)
     for mark in marks(report, environ):
-        console.annotate(mark.level, mark.message, mark.title)
+        console.annotate(mark.level, mark.message, mark.title, mark.file)
 
 
 def outputs(report: Report) -> dict[str, str]:

@@ -63,13 +63,16 @@ def decide(
     asked: dict[Other, None] = {}
     found: list[Standing] = []
     unmeant = []
+    idle = False
     for cluster in clusters:
         here = standings(question, cluster, relations, memory, now=now, asked=asked, doomed=doomed or {}, final=final)
         found += here
         unmeant += [] if here else [cluster.name]
+        idle = idle or (bool(here) and not any(map(waited_for, here)))
     found.sort(key=lambda one: (one.cluster, one.about))
     lacking = tuple(unread)
-    verdict = _verdict(found, complete=not lacking and (question.allow_empty or not unmeant))
+    complete = not (lacking or idle) and (question.allow_empty or (bool(clusters) and not unmeant))
+    verdict = _verdict(found, complete=complete)
     answer = Answer(
         question.repository,
         question.commit,
@@ -93,4 +96,4 @@ def _verdict(found: Collection[Standing], *, complete: bool) -> Verdict:
     for verdict in (Verdict.FAILED, Verdict.DIVERGED, Verdict.WAITING):
         if verdict in states:
             return verdict
-    return Verdict.LIVE if complete and (states or not found) else Verdict.WAITING
+    return Verdict.LIVE if complete else Verdict.WAITING

@@ -37,11 +37,17 @@ def lasting(said: Observation, failing: Failing | None, *, grace: float, now: in
 
 
 def repeated(k: Kustomization, said: Observation, grace: float) -> bool:
-    """Whether Flux's own history says that this failure has lasted and was tried again: before anybody looked, too."""
-    return any(
-        snapshot.revision == said.revision
-        and snapshot.status == said.reason
-        and snapshot.times > 1
-        and snapshot.at - snapshot.first >= grace
-        for snapshot in k.history[:1]
+    """Whether Flux's own history says that this failure has lasted and was tried again: before anybody looked, too.
+
+    Flux counts all runs that ended alike, however long ago the first was. So nothing else may have come between.
+    """
+    if not k.history:
+        return False
+    last, *others = k.history
+    return (
+        last.revision == said.revision
+        and last.status == said.reason
+        and last.times > 1
+        and last.at - last.first >= grace
+        and all(other.at <= last.first for other in others)
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from landed.model import Kustomization, Relation, Source
+from landed.model import Condition, Kustomization, Relation, Source
 from landed.render import age
 from landed.revision import short
 from landed.verdict.question import CONTAINS
@@ -47,8 +47,8 @@ class Branch(Struct, frozen=True):
     """Whether it was seen to change in this run."""
     held: bool
     """Whether it is known to have held the commit, or a later one, before."""
-    asks: Callable[[str], Relation]
-    """How a reference relates to the commit."""
+    asks: Callable[[str], Relation | None]
+    """How a commit or a reference relates to the commit; None as long as it is being looked up."""
 
 
 def ahead(branch: Branch, commit: str, *, began: int, now: int, final: bool) -> Ahead:
@@ -65,22 +65,29 @@ def ahead(branch: Branch, commit: str, *, began: int, now: int, final: bool) -> 
 
 
 def _gone(branch: Branch, *, late: bool, final: bool) -> bool:
-    if branch.source.pointer.startswith("commit="):
-        return True  # it follows one commit, and that is not ours
+    kind, _, name = branch.source.pointer.partition("=")
+    if kind == "commit":  # it follows this one, which it may have been told a moment ago
+        return branch.asks(name.strip().lower()) in _LACKS
+    if kind == "semver":
+        return False  # the next version may be of another line
     apart = branch.relation is Relation.APART
     if not (apart or branch.held or late):
         return False  # the usual case: it has just not looked yet
     tip = _tip(branch)
-    if tip in CONTAINS:
+    if tip is None or tip in CONTAINS:
         return False
     if tip is Relation.APART or (tip is Relation.BEFORE and (apart or branch.held)):
         return True
     if tip is Relation.BEFORE:
         return False
-    return (apart or branch.held) and (branch.moved or late or final)
+    return (apart or branch.held) and (branch.moved or ((late or final) and _looks(branch.source)))
 
 
-def _tip(branch: Branch) -> Relation:
+#: The relations of what does not contain the commit.
+_LACKS = frozenset({Relation.BEFORE, Relation.APART})
+
+
+def _tip(branch: Branch) -> Relation | None:
     ref = followed(branch.source)
     return branch.asks(ref) if ref else Relation.UNKNOWN
 
@@ -98,10 +105,22 @@ def followed(source: Source) -> str:
     return ref if ref.startswith(("refs/heads/", "refs/tags/")) else ""
 
 
+def _trouble(source: Source) -> Condition | None:
+    """What keeps a source from fetching."""
+    if source.fetch_failed is not None and source.fetch_failed.status == "True":
+        return source.fetch_failed
+    return source.ready if source.ready is not None and source.ready.status == "False" else None
+
+
+def _looks(source: Source) -> bool:
+    """Whether time that passes says anything: a source that cannot fetch brings nothing, wherever its branch is."""
+    return not source.suspended and _trouble(source) is None
+
+
 def _not_fetched(source: Source) -> str:
     every = f"interval {age(source.interval)}" if source.interval else "interval unknown"
-    failed = source.fetch_failed or (source.ready if source.ready and source.ready.status == "False" else None)
-    if failed is not None and failed.status in ("True", "False") and failed.message:
+    failed = _trouble(source)
+    if failed is not None and failed.message:
         return f"source not fetched yet, {every}; {source.ref} cannot fetch: {failed.message}"
     if source.suspended:
         return f"source not fetched yet: {source.ref} is suspended"

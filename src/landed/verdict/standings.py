@@ -14,6 +14,7 @@ from landed.model import (
     Observation,
     Relation,
     Repository,
+    Source,
     Standing,
     State,
     Verdict,
@@ -21,9 +22,9 @@ from landed.model import (
 from landed.outcomes.helmreleases import helm_releases
 from landed.outcomes.known import Known
 from landed.outcomes.kustomizations import kustomization
-from landed.revision import short
+from landed.revision import pointer, short
 from landed.verdict.failures import lasting, repeated, terminal
-from landed.verdict.lines import Ahead, Branch, ahead, unfetched
+from landed.verdict.lines import NOT_FETCHED, Ahead, Branch, ahead, unfetched
 from landed.verdict.memory import Memory, judged, key_of
 from landed.verdict.question import CONTAINS, DELETING, SUSPENDED, Other, Question, Relations
 
@@ -75,6 +76,9 @@ class _Here:
         self._known: Known = judged(cluster, question.locate, now=now)
         self._all = {k.ref: k for k in cluster.kustomizations}
         self._done: dict[ObjectRef, Standing] = {}
+        self._heard: dict[ObjectRef, tuple[Observation, Observation | None]] = {}
+        self._roots: dict[ObjectRef, Standing] = {}
+        """What has failed in the end, of everything that fails because of a dependency."""
 
     def kustomizations(self) -> Iterator[Standing]:
         """Those whose commits are of the repository that is asked about."""
@@ -95,7 +99,7 @@ class _Here:
             if said.state in _STILL:
                 yield self._say(said, _STILL[said.state])
             elif said.commit and self._relation(said.commit) in CONTAINS:
-                yield self._release(release, said)
+                yield self._release(release, said, owner)
 
     # ── one object ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,18 +108,33 @@ class _Here:
         return repository == self._question.repository or (repository is None and self._question.named)
 
     def _repository(self, k: Kustomization) -> Repository | None:
-        return self._known.repositories.get(k.source)
+        """Where its commits are, or were when its source was last there."""
+        known = self._known.repositories.get(k.source)
+        return known or self._memory.repositories.get(key_of(self._cluster.name, k.ref, k.uid))
+
+    def _said(self, k: Kustomization) -> tuple[Observation, Observation | None]:
+        """What it says, and what it has yet to come to."""
+        if k.ref not in self._heard:
+            first, *rest = kustomization(self._known, k)
+            self._heard[k.ref] = first, next((o for o in rest if not o.past), None)
+        return self._heard[k.ref]
 
     def _of(self, k: Kustomization) -> Standing:
-        if k.ref not in self._done:
+        """How it stands; what it waits for is judged before it, however long that chain is."""
+        chain: list[Kustomization] = []
+        on: Kustomization | None = k
+        while on is not None and on.ref not in self._done:
             # What waits for itself, in a circle, finds itself waiting.
-            self._done[k.ref] = Standing(self._cluster.name, k.ref, Verdict.WAITING)
-            self._done[k.ref] = self._judged(k)
+            self._done[on.ref] = Standing(self._cluster.name, on.ref, Verdict.WAITING)
+            chain.append(on)
+            dependency = self._said(on)[0].waits_for
+            on = self._all.get(dependency) if dependency is not None else None
+        for each in reversed(chain):
+            self._done[each.ref] = self._judged(each) if self._meant(each) else self._foreign(each)
         return self._done[k.ref]
 
     def _judged(self, k: Kustomization) -> Standing:
-        first, *rest = kustomization(self._known, k)
-        behind = next((o for o in rest if not o.past), None)
+        first, behind = self._said(k)
         if first.state in _STILL:
             return self._say(first, _STILL[first.state])
         if first.state is State.NEW:
@@ -138,12 +157,15 @@ class _Here:
 
     def _had_succeeded(self, k: Kustomization, said: Observation) -> bool:
         """Flux looks again at what it has applied: what it found before still holds."""
+        if k.observed_generation != k.generation:
+            return False  # with another spec than then
+        if k.history and k.history[0].status != "ReconciliationSucceeded":
+            return False  # it has failed since
         return self._memory.succeeded.get(key_of(self._cluster.name, k.ref, k.uid)) == said.commit
 
     def _failed(self, k: Kustomization, said: Observation, behind: Observation | None) -> Standing:
-        if behind is not None and self._relation(behind.commit) in CONTAINS:
-            going = f"Failed on {short(said.revision)}, and goes on to {short(behind.revision)}: {said.message}"
-            return structs.replace(self._say(said, Verdict.WAITING), message=going)
+        if behind is not None and self._may_contain(behind.commit):
+            return self._going_on(said, behind.revision)
         failing = self._memory.failing.get(key_of(self._cluster.name, k.ref, k.uid))
         grace = self._question.grace
         if (
@@ -155,26 +177,34 @@ class _Here:
         passing = f"Failed, which may pass; Flux tries again: {said.message}"
         return structs.replace(self._say(said, Verdict.WAITING), message=passing)
 
+    def _going_on(self, said: Observation, revision: str) -> Standing:
+        going = f"Failed on {short(said.revision)}, and goes on to {short(revision)}: {said.message}"
+        return structs.replace(self._say(said, Verdict.WAITING), message=going)
+
     def _waiting_for(self, said: Observation, dependency: ObjectRef) -> Standing:
         """It fails when what it waits for fails."""
         on = self._all.get(dependency)
         called = f"{dependency.namespace}/{dependency.name}"
         if on is None:
             return structs.replace(self._begun(said), message=f"Waiting for {called}: {said.message}")
-        its = self._of(on) if self._meant(on) else self._foreign(on)
+        its = self._of(on)
         if its.state == Verdict.FAILED:
+            root = self._roots[said.about] = self._roots.get(on.ref, its)
+            through = "" if root is its else f", and that in the end for {root.about.namespace}/{root.about.name}"
             failed = structs.replace(self._say(said, Verdict.FAILED), reason="DependencyFailed")
-            return structs.replace(failed, message=f"Waits for {called}, which has failed: {its.message}")
+            return structs.replace(failed, message=f"Waits for {called}{through}, which has failed: {root.message}")
         still = f", which is {its.state}" if its.state in (SUSPENDED, DELETING) else ""
         return structs.replace(self._begun(said), message=f"Waiting for {called}{still}")
 
     def _foreign(self, k: Kustomization) -> Standing:
         """A dependency that comes from elsewhere: its commits are not ours, but its failures are."""
-        first, *rest = kustomization(self._known, k)
+        first, behind = self._said(k)
         if first.state in _STILL:
             return self._say(first, _STILL[first.state])
-        if first.state is State.FAILURE and not any(not o.past for o in rest):
+        if first.state is State.FAILURE and behind is None:
             return self._failed(k, first, None)
+        if first.waits_for is not None:
+            return self._waiting_for(first, first.waits_for)
         return self._say(first, Verdict.WAITING)
 
     def _begun(self, said: Observation) -> Standing:
@@ -187,11 +217,14 @@ class _Here:
             return structs.replace(standing, state=Verdict.FAILED, reason="WillFail", message=doom, doomed=doom)
         return structs.replace(standing, doomed=doom)
 
-    def _release(self, release: HelmRelease, said: Observation) -> Standing:
+    def _release(self, release: HelmRelease, said: Observation, owner: Kustomization) -> Standing:
         if said.state is State.SUCCESS:
             return self._say(said, Verdict.LIVE)
         if said.state is not State.FAILURE:
             return self._begun(said)
+        head = self._known.heads.get(owner.source, "")
+        if head not in ("", said.commit) and self._may_contain(head):
+            return self._going_on(said, self._holder(owner).revision)
         failing = self._memory.failing.get(key_of(self._cluster.name, release.ref, release.uid))
         grace = self._question.grace
         lasted = lasting(said, failing, grace=grace, now=self._now, final=self._final)
@@ -203,36 +236,50 @@ class _Here:
         """It speaks of another commit, or of none: what matters is what its source will bring."""
         source = self._cluster.sources.get(k.source)
         head = self._known.heads.get(k.source, "")
-        holder = self._known.newest.get(k.source, source)
-        if self._repository(k) is None or holder is None or not head:
+        if source is None or self._known.repositories.get(k.source) is None or not head:
             return self._with(first, unfetched(k, source))
+        own = self._known.commit(source.ref.kind, source.revision, source.origin_revision)
+        if own and self._relation(own) in CONTAINS:
+            return self._fetched(k, first, own, source)
+        holder = self._holder(k)
         relation = self._relation(head)
         if relation in CONTAINS:
-            return self._fetched(k, first, holder.revision)
+            return self._fetched(k, first, head, holder)
         branch = Branch(
             holder,
             head,
             relation,
-            moved=len(self._memory.held.get((self._cluster.name, holder.ref), ())) > 1,
-            held=self._held(k, holder.ref),
-            asks=self._relation,
+            moved=len(self._seen(holder)) > 1,
+            held=self._held(k, holder),
+            asks=self._looked_up,
         )
         found = ahead(branch, self._question.commit, began=self._question.began, now=self._now, final=self._final)
         return self._with(first, found)
 
-    def _fetched(self, k: Kustomization, first: Observation, revision: str) -> Standing:
-        """The source has the commit, and the Kustomization has not come to it."""
+    def _holder(self, k: Kustomization) -> Source:
+        """Its source, or another one of the same branch that is ahead of it."""
+        return self._known.newest.get(k.source) or self._cluster.sources[k.source]
+
+    def _fetched(self, k: Kustomization, first: Observation, commit: str, holder: Source) -> Standing:
+        """``holder`` has the commit, and the Kustomization has not come to it."""
         if first.waits_for is not None:
             return self._waiting_for(first, first.waits_for)
-        said = structs.replace(first, commit=self._known.heads[k.source], revision=revision, reason="Fetched")
+        own = holder.ref == k.source
+        reason = "Fetched" if own else NOT_FETCHED
+        said = structs.replace(first, commit=commit, revision=holder.revision, reason=reason)
         old = f"; {first.reason} on {short(first.revision)}" if first.state is State.FAILURE else ""
-        message = f"Fetched, waiting for reconciliation{old}"
+        message = f"Fetched, waiting for reconciliation{old}" if own else f"Waiting for {k.source} to fetch it{old}"
         return structs.replace(self._say(said, Verdict.WAITING), message=message)
 
-    def _held(self, k: Kustomization, source: ObjectRef) -> bool:
-        """Whether the source was seen with the commit before, or the Kustomization has tried it once."""
-        known = {*self._memory.held.get((self._cluster.name, source), ())}
-        known |= {self._known.commit(k.source.kind, s.revision, s.origin_revision) for s in k.history}
+    def _seen(self, source: Source) -> tuple[str, ...]:
+        """What the source was seen to hold, of the branch or tag that it holds now."""
+        return self._memory.held.get((self._cluster.name, source.ref, pointer(source.revision)), ())
+
+    def _held(self, k: Kustomization, source: Source) -> bool:
+        """Whether the source was seen with the commit before, or the Kustomization has tried it once, from there."""
+        tried = (s for s in k.history if pointer(s.revision) == pointer(source.revision))
+        known = {*self._seen(source)}
+        known |= {self._known.commit(k.source.kind, s.revision, s.origin_revision) for s in tried}
         return any(self._relations.get(commit) in CONTAINS or commit == self._question.commit for commit in known)
 
     def _with(self, first: Observation, found: Ahead) -> Standing:
@@ -244,11 +291,20 @@ class _Here:
 
     def _relation(self, other: Other) -> Relation:
         """How ``other`` relates to the commit; what is not known yet is asked for."""
+        return self._looked_up(other) or Relation.UNKNOWN
+
+    def _looked_up(self, other: Other) -> Relation | None:
+        """The same, and None as long as it is being looked up."""
         if other == self._question.commit:
             return Relation.SAME
         if other not in self._relations:
             self._asked[other] = None
-        return self._relations.get(other, Relation.UNKNOWN)
+        return self._relations.get(other)
+
+    def _may_contain(self, commit: str) -> bool:
+        """Whether ``commit`` contains the one that is asked about, or nobody was asked yet."""
+        relation = self._looked_up(commit) if commit else Relation.UNKNOWN
+        return relation is None or relation in CONTAINS
 
     def _say(self, said: Observation, state: str) -> Standing:
         return Standing(

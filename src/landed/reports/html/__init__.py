@@ -10,15 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from landed.model import Report
-from landed.reports.html import signs
-from landed.reports.html.causes import causes
-from landed.reports.html.graph import HEIGHT, WIDTH, pictures
-from landed.reports.html.head import head
-from landed.reports.html.matrix import matrix
-from landed.reports.html.rest import tables
-from landed.reports.html.seen import columns
-from landed.reports.html.timeline import LANE, LEFT, RIGHT, timelines
-from landed.reports.html.timeline import WIDTH as LENGTH
+from landed.reports.html import causes, graph, head, matrix, rest, seen, signs, timeline
 from landed.reports.interface import View
 from landed.reports.lines import summary
 
@@ -28,19 +20,19 @@ if TYPE_CHECKING:
 
 def render(report: Report, view: View) -> str:
     """The whole page. Ages are counted from ``view.now``; nothing else of ``view`` makes a difference."""
-    seen = columns(report)
+    columns = seen.columns(report)
     page = _environment().get_template("report.html.j2").render(
         now=view.now,
-        head=head(report, seen, view.now),
-        matrix=matrix(seen, view.now),
-        causes=causes(report, seen),
+        head=head.head(report, columns, view.now),
+        matrix=matrix.matrix(columns, view.now),
+        causes=causes.causes(report, columns),
         explained=bool(report.explanations),
-        pictures=pictures(seen),
-        timelines=timelines(seen, view.now),
-        tables=tables(report, seen),
+        pictures=graph.pictures(columns),
+        timelines=timeline.timelines(columns, view.now),
+        tables=rest.tables(report, columns),
         summary=summary(report),
-        box={"width": WIDTH, "height": HEIGHT},
-        axis={"left": LEFT, "right": RIGHT, "width": LENGTH, "lane": LANE},
+        box={"width": graph.WIDTH, "height": graph.HEIGHT},
+        axis={"width": timeline.WIDTH, "lane": timeline.LANE},
     )  # fmt: skip
     return page if page.endswith("\n") else f"{page}\n"
 
