@@ -204,8 +204,9 @@ class Cluster(Struct, frozen=True):
     """Objects that made no sense, each named, and kinds that could not be read."""
     seen: int = 0
     """The newest ``lastReconciled`` among all histories: how far, in the cluster's clock, this look reaches."""
-    beside: frozenset[ObjectRef] = frozenset()
-    """Kustomizations that are not meant themselves, and are here because others that are depend on them."""
+    beside: tuple[Kustomization, ...] = ()
+    """Kustomizations that are not meant themselves, and that others which are wait for. Known only where a commit is
+    waited for."""
 
 
 class Repository(Struct, frozen=True, order=True):

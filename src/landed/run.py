@@ -153,6 +153,7 @@ def once(
         locate=line.locate,
         details=line.details,
         keep=line.keep,
+        remembered=line.remembered,
     )
     line.seen(looks)
     observed = bool(line.parts.outlets) and observe(looks, told, int(line.parts.now()))

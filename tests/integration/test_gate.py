@@ -245,6 +245,15 @@ def test_waiting_on_a_dependency_that_fails(gate: Gate, history: History) -> Non
     assert "apps/db" in done.out
 
 
+def test_waiting_on_a_dependency_that_fails_and_was_not_asked_for(gate: Gate, history: History) -> None:
+    gate.put(source(history.mine), failed(history.mine, history.old, "db"), waiting(history.old, "db"))
+
+    done = gate.wait(kustomization="apps/web")
+
+    assert done.code == 1, done
+    assert "apps/db" in done.out
+
+
 def test_timeout(gate: Gate, history: History) -> None:
     gate.put(source(history.old), live(history.old))
 

@@ -145,7 +145,6 @@ class Follower:
             tuple({release.ref: release for part in parts for release in part.helm_releases}.values()),
             tuple(said),
             self._seen,
-            frozenset().union(*(part.beside for part in parts)),
         )
 
     # ── which streams ────────────────────────────────────────────────────────────────────────────────────────────────

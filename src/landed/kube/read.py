@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from landed.errors import ClusterError
 from landed.flux import KINDS, Kind, Reader, is_source
 from landed.kube.client import PAGE, Client
 from landed.kube.errors import Forbidden, NotInstalled, NotServed
-from landed.model import Cluster
+from landed.model import Cluster, Kustomization
 from landed.selection import Selection, Wants
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ KUSTOMIZATION = "Kustomization"
 HELM_RELEASE = "HelmRelease"
 
 EVERYWHERE = ("",)
+
+#: Seconds for which what was read beside the lists is good.
+BESIDE_LASTS = 2.0
 
 
 def read(
@@ -66,9 +70,22 @@ class Reading:
         self._lists: Lists | None = None
         self._wake: Callable[[], None] | None = None
         self._follower: Follower | None = None
+        self._beside: tuple[Kustomization, ...] = ()
+        self._beside_until = 0.0
 
     def read(self, since: int) -> Cluster:
         """As ``read`` does, or as it is known by following. Raises ClusterError."""
+        cluster = self._now(since)
+        if not self._wants.rollout or self._selection == Selection():
+            return cluster
+        from landed.kube.beside import beside  # imported late: only where part of a rollout is waited for
+
+        if monotonic() >= self._beside_until:
+            self._beside = beside(self._client, cluster, self._wants)
+            self._beside_until = monotonic() + BESIDE_LASTS
+        return replace(cluster, beside=self._beside)
+
+    def _now(self, since: int) -> Cluster:
         if self._follower is not None:
             return self._follower.read(since)
         cluster, lists = _begin(self._client, self._name, self._selection, since, self._wants, self._progress)

@@ -52,7 +52,7 @@ def remember(
     repositories = dict(memory.repositories)
     for cluster in clusters:
         known = judged(cluster, locate, now=now)
-        for k in cluster.kustomizations:
+        for k in (*cluster.kustomizations, *cluster.beside):
             said = next(iter(kustomization(known, k)))
             key = key_of(cluster.name, k.ref, k.uid)
             _result(key, said, succeeded, failing, now)

@@ -74,7 +74,7 @@ class _Here:
         self._doomed = doomed
         self._final = final
         self._known: Known = judged(cluster, question.locate, now=now)
-        self._all = {k.ref: k for k in cluster.kustomizations}
+        self._all = {k.ref: k for k in (*cluster.beside, *cluster.kustomizations)}
         self._done: dict[ObjectRef, Standing] = {}
         self._heard: dict[ObjectRef, tuple[Observation, Observation | None]] = {}
         self._roots: dict[ObjectRef, Standing] = {}
@@ -83,7 +83,7 @@ class _Here:
     def kustomizations(self) -> Iterator[Standing]:
         """Those whose commits are of the repository that is asked about."""
         for k in self._cluster.kustomizations:
-            if self._meant(k) and k.ref not in self._cluster.beside:
+            if self._meant(k):
                 yield self._of(k)
 
     def releases(self) -> Iterator[Standing]:
@@ -94,7 +94,7 @@ class _Here:
         for said in helm_releases(self._known, alone=False):
             release = by_ref[said.about]
             owner = self._all.get(release.owner) if release.owner is not None else None
-            if owner is None or not self._meant(owner) or owner.ref in self._cluster.beside:
+            if owner is None or not self._meant(owner):
                 continue
             if said.state in _STILL:
                 yield self._say(said, _STILL[said.state])
