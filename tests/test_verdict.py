@@ -861,13 +861,34 @@ def test_an_unmeant_cluster_is_named() -> None:
     assert judged([*several(MAIN_B), Cluster("empty")]).unmeant == ("empty",)
 
 
-def test_dependencies_beside_the_selection_are_judged_and_not_told() -> None:
-    beside = structs.replace(
-        cluster(waits("web", "db"), failing("BuildFailed", "no", MAIN_B, name="db"), git(MAIN_B)),
-        beside=frozenset({ObjectRef("Kustomization", "apps", "db")}),
-    )
+def aside(on: Kustomization, *sources: Source) -> Cluster:
+    """A cluster on which only ``web`` was asked for, and waits for ``on``."""
+    return structs.replace(cluster(waits("web", "db"), git(MAIN_B), *sources), beside=(on,))
 
-    assert states(judged(beside)) == {"web": "failed"}
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(
+    ("expected", "later", "on"),
+    [
+        pytest.param(FAILED, FAILED, failing("BuildFailed", "no", MAIN_B, name="db"), id="failed on it"),
+        pytest.param(WAITING, WAITING, failing("BuildFailed", "no", MAIN_A, name="db"), id="failed on the old one"),
+        pytest.param(WAITING, WAITING, on(MAIN_B, "db"), id="live"),
+        pytest.param(
+            WAITING, FAILED, foreign("db", ready=ready("False", "BuildFailed", "no")), id="failed, its source unknown"
+        ),
+    ],
+)
+def test_dependencies_beside_the_selection_are_judged_and_not_told(
+    expected: Verdict, later: Verdict, on: Kustomization, named: bool
+) -> None:
+    assert states(judged(aside(on), named=named)) == {"web": expected}
+    assert states(judged(aside(on), aside(on), every=31, named=named)) == {"web": later}
+
+
+def test_a_dependency_of_another_repository_beside_the_selection() -> None:
+    failed = foreign("db", ready=ready("False", "BuildFailed", "no"))
+
+    assert states(judged(aside(failed, other()), named=True)) == {"web": "failed"}
 
 
 def test_a_chain_of_thousands() -> None:

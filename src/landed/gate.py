@@ -11,7 +11,7 @@ from landed.closing import gated
 from landed.errors import ConfigurationError
 from landed.model import Answer, Cluster, Delivery, Explanation, Look, ObjectRef, Report, Verdict
 from landed.relatives import Relatives
-from landed.verdict import Decision, Memory, Question, decide, remember, waited_for
+from landed.verdict import UNKNOWN, Decision, Memory, Question, decide, remember, waited_for
 
 #: Seconds after which it is judged again although nothing has changed: graces end, and time passes.
 TICK = 2.0
@@ -162,7 +162,8 @@ class Gate:
             if not decision.unasked:
                 break
             self._relatives.learn(decision.unasked)
-        notes = tuple(dict.fromkeys(self._relatives.notes.values()))
+        unsure = any(one.reason == UNKNOWN for one in decision.answer.standings)
+        notes = tuple(dict.fromkeys(self._relatives.notes.values())) if unsure else ()
         return structs.replace(decision, answer=structs.replace(decision.answer, notes=notes))
 
     def _given_up(self, answer: Answer) -> bool:

@@ -19,7 +19,7 @@ class Budget:
 
     #: The part that they may take in the long run; the seconds of work by which they may exceed it for a while, and
     #: those that are remembered of what they have taken beyond that.
-    SHARE, BURST, DEBT = 0.2, 0.05, 0.2
+    SHARE, BURST, DEBT = 0.25, 0.1, 0.1
 
     def __init__(self) -> None:
         self._left = self.BURST

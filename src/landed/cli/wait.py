@@ -89,7 +89,12 @@ def _gate(o: Options, whole: Line, screen: Any, console: Console) -> tuple[Line,
         doomed=_Dooms(whole, console),
         nudge=_nudge(whole, console) if o.reconcile else None,
     )
-    return structs.replace(whole, repositories=frozenset({asked.repository}), seen=gate.see), gate
+
+    def seen(looks: Sequence[Look]) -> None:
+        console.progress("")
+        gate.see(looks)
+
+    return structs.replace(whole, repositories=frozenset({asked.repository}), seen=seen), gate
 
 
 def _nudge(whole: Line, console: Console) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from random import random
 
@@ -51,6 +51,10 @@ ASKING = 5.0
 
 #: Seconds after which a cluster that could not be listed is tried again; doubled with each failure.
 AGAIN, SELDOM = 5.0, 40.0
+
+
+#: Many objects, one after the other, say the same.
+_attempt = lru_cache(maxsize=1024)(attempt)
 
 
 class Follower:
@@ -297,7 +301,7 @@ def _named(k: Kustomization) -> Iterator[str]:
     if k.attempted and k.attempted != k.applied:
         yield k.attempted
     if k.reconciling is not None:
-        revision = attempt(k.reconciling.message)[1]
+        revision = _attempt(k.reconciling.message)[1]
         if revision:
             yield revision
 

@@ -23,6 +23,8 @@ from landed.kube.errors import Forbidden, Gone
 from landed.kube.grants import asked
 from landed.kube.read import Listed, in_version, path, tolerated
 from landed.kube.wire import CutOff
+from landed.model import Kustomization
+from landed.outcomes.again import goes_on
 
 BROKEN = (OSError, CutOff, zlib.error, ValueError)
 
@@ -195,7 +197,7 @@ class Stream:
             raise Gone(f"{self.client.endpoint.subject} has gone back to an earlier state.")
         self._version = change.version or self._version
         self._failures = self._refusals = 0
-        if change.warns or change.before != change.now:
+        if change.warns or (change.before != change.now and not _goes_on(change)):
             self._ears.wake()
 
     def _error(self, change: Change) -> Exception:
@@ -379,6 +381,12 @@ class Stream:
             self._ears.wake()
         if not self._polling:
             self._say("")
+
+
+def _goes_on(change: Change) -> bool:
+    """Whether it is one of the changes that say nothing new of any commit; the next look sees them all the same."""
+    before, now = change.before, change.now
+    return isinstance(before, Kustomization) and isinstance(now, Kustomization) and goes_on(before, now)
 
 
 def _before(one: str, other: str) -> bool:

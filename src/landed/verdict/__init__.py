@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from landed.model import Answer, Cluster, ObjectRef, Standing, Verdict
+from landed.verdict.lines import UNKNOWN
 from landed.verdict.memory import Memory, remember
 from landed.verdict.question import CONTAINS, DELETING, SUSPENDED, Other, Question, Relations
 from landed.verdict.standings import standings
@@ -23,6 +24,7 @@ __all__ = [
     "CONTAINS",
     "DELETING",
     "SUSPENDED",
+    "UNKNOWN",
     "Decision",
     "Memory",
     "Other",

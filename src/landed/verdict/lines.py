@@ -19,6 +19,7 @@ from landed.verdict.question import CONTAINS
 #: Our words, where Flux has none.
 NOT_FETCHED = "SourceNotFetched"
 LEFT = "Diverged"
+UNKNOWN = "AncestryUnknown"
 
 #: Seconds that a source may be late with looking.
 SLACK = 30
@@ -55,7 +56,7 @@ def ahead(branch: Branch, commit: str, *, began: int, now: int, final: bool) -> 
     """What becomes of ``commit`` by way of a source that does not hold it. Times are in our clock."""
     source = branch.source
     if branch.relation is Relation.UNKNOWN:
-        return Ahead(False, "AncestryUnknown", f"Nobody can say whether {branch.head[:8]} contains {commit[:8]}")
+        return Ahead(False, UNKNOWN, f"Nobody can say whether {branch.head[:8]} contains {commit[:8]}")
     late = final or now - began > (source.interval or _INTERVAL) + SLACK
     if _gone(branch, late=late, final=final):
         way = "has gone back" if branch.relation is Relation.BEFORE else "has gone another way"

@@ -75,6 +75,7 @@ class _Here:
         self._final = final
         self._known: Known = judged(cluster, question.locate, now=now)
         self._all = {k.ref: k for k in (*cluster.beside, *cluster.kustomizations)}
+        self._named = {k.ref for k in cluster.kustomizations}
         self._done: dict[ObjectRef, Standing] = {}
         self._heard: dict[ObjectRef, tuple[Observation, Observation | None]] = {}
         self._roots: dict[ObjectRef, Standing] = {}
@@ -105,7 +106,9 @@ class _Here:
 
     def _meant(self, k: Kustomization) -> bool:
         repository = self._repository(k)
-        return repository == self._question.repository or (repository is None and self._question.named)
+        if repository is None:
+            return self._question.named and k.ref in self._named
+        return repository == self._question.repository
 
     def _repository(self, k: Kustomization) -> Repository | None:
         """Where its commits are, or were when its source was last there."""
@@ -202,10 +205,16 @@ class _Here:
         if first.state in _STILL:
             return self._say(first, _STILL[first.state])
         if first.state is State.FAILURE and behind is None:
-            return self._failed(k, first, None)
+            return self._failed(k, first, None) if k.source in self._cluster.sources else self._astray(k, first)
         if first.waits_for is not None:
             return self._waiting_for(first, first.waits_for)
         return self._say(first, Verdict.WAITING)
+
+    def _astray(self, k: Kustomization, said: Observation) -> Standing:
+        """A failure of what nobody knows the source of: that may have brought a fix already, so it must last."""
+        failing = self._memory.failing.get(key_of(self._cluster.name, k.ref, k.uid))
+        lasted = lasting(said, failing, grace=self._question.grace, now=self._now, final=True)
+        return self._say(said, Verdict.FAILED if lasted else Verdict.WAITING)
 
     def _begun(self, said: Observation) -> Standing:
         """On its way, unless something below it says that it will not come through."""
