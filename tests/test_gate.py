@@ -12,7 +12,7 @@ from values import FLEET, MAIN_A, MAIN_B, MAIN_C, MAIN_D, NOW, A, B, C, D, clust
 
 from landed.closing import gated
 from landed.errors import ConfigurationError, DeliveryError
-from landed.gate import SETTLES, TICK, Gate
+from landed.gate import TICK, Gate
 from landed.model import (
     Answer,
     Cluster,
@@ -29,7 +29,7 @@ from landed.model import (
     Verdict,
 )
 from landed.relatives import Relatives
-from landed.verdict import Question
+from landed.verdict import SETTLES, Question
 
 LIVE, FAILED, WAITING, DIVERGED = Verdict
 WEB = ObjectRef("Kustomization", "apps", "web")

@@ -216,7 +216,7 @@ class Case(NamedTuple):
 
 
 def on(revision: str, name: str = "web", **changes: Any) -> Kustomization:
-    return k(name, applied=revision, attempted=revision, **changes)
+    return k(name, **({"applied": revision, "attempted": revision} | changes))
 
 
 def oci(revision: str, origin: str, **changes: Any) -> Source:
@@ -252,6 +252,10 @@ def release(name: str = "podinfo", owner: str = "web", **changes: Any) -> HelmRe
 
 def broken_release(**changes: Any) -> HelmRelease:
     return release(ready=ready("False", "UpgradeFailed", "Helm upgrade failed: timed out"), **changes)
+
+
+def given_up(**changes: Any) -> HelmRelease:
+    return broken_release(stalled=Condition("True", "RetriesExceeded", "no", 1), **changes)
 
 
 def foreign(name: str, **changes: Any) -> Kustomization:
@@ -326,6 +330,39 @@ CASES: Mapping[str, Case] = {
     "a passing failure that history shows once": Case(
         WAITING,
         [failing("PruneFailed", "no", MAIN_B, history=(snapshot(MAIN_B, "PruneFailed"),)), git(MAIN_B)],
+    ),
+    "a passing failure that history shows for a moment": Case(
+        WAITING,
+        [
+            failing(
+                "PruneFailed",
+                "no",
+                MAIN_B,
+                history=(snapshot(MAIN_B, "PruneFailed", first=NOW - 34, at=NOW - 5, times=2),),
+            ),
+            git(MAIN_B),
+        ],
+    ),
+    "a passing failure that history shows to be one long try": Case(
+        WAITING,
+        [
+            failing(
+                "PruneFailed", "no", MAIN_B, history=(snapshot(MAIN_B, "PruneFailed", first=NOW - 90, at=NOW - 5),)
+            ),
+            git(MAIN_B),
+        ],
+    ),
+    "stalled left over, its source is away": Case(
+        WAITING,
+        [
+            failing(
+                "ArtifactFailed",
+                "Source artifact not found, retrying in 30s",
+                MAIN_A,
+                stalled=Condition("True", "AccessDenied", "no", 1),
+            ),
+            git(MAIN_B),
+        ],
     ),
     "a passing failure that was there long ago, and was over": Case(
         WAITING,
@@ -406,6 +443,16 @@ CASES: Mapping[str, Case] = {
     "nobody can say how the source's commit relates": Case(
         WAITING, [on(MAIN_A), git(MAIN_D)], {**KNOWN, D: UNKNOWN}, says="Nobody can say", more=LATE
     ),
+    "the branch has left it, and what is applied may have it": Case(
+        WAITING,
+        [on(MAIN_C), git(MAIN_D)],
+        {**tip(APART), C: UNKNOWN},
+        says="Nobody can say whether 32096c2e contains ae4f281d",
+    ),
+    "the branch has left it, and what is applied is being looked up": Case(
+        WAITING, [on(MAIN_C), git(MAIN_D)], {D: APART, MAIN: APART}
+    ),
+    "the branch has left it, and what is applied has it": Case(LIVE, [on(MAIN_C), git(MAIN_D)], tip(APART)),
     "diverged here, on its way there": Case(
         DIVERGED,
         [on(MAIN_D), git(MAIN_D), k("db", source=ELSEWHERE), git(ref=ELSEWHERE, pointer="branch=next")],
@@ -565,20 +612,18 @@ CASES: Mapping[str, Case] = {
     "its release is upgraded": Case(WAITING, [on(MAIN_B), git(MAIN_B), release(ready=ready("Unknown"))]),
     "its release is suspended": Case(LIVE, [on(MAIN_B), git(MAIN_B), release(suspended=True)]),
     "its release has failed, and may be tried again": Case(WAITING, [on(MAIN_B), git(MAIN_B), broken_release()]),
-    "its release has failed for good": Case(
-        FAILED,
-        [on(MAIN_B), git(MAIN_B), broken_release(stalled=Condition("True", "RetriesExceeded", "no", 1))],
+    "its release has failed for good, as of now": Case(WAITING, [on(MAIN_B), git(MAIN_B), given_up()]),
+    "its release has failed for good, at the end": Case(
+        FAILED, [on(MAIN_B), git(MAIN_B), given_up()], more={"final": True}
     ),
     "its release has failed, and a fix is fetched": Case(
         WAITING,
-        [on(MAIN_B), git(MAIN_C), broken_release(stalled=Condition("True", "RetriesExceeded", "no", 1))],
+        [on(MAIN_B), git(MAIN_C), given_up()],
     ),
     "its release waits for another one": Case(
         WAITING, [on(MAIN_B), git(MAIN_B), release(ready=ready("False", "DependencyNotReady", "no"))]
     ),
-    "a release of one that is not on it yet": Case(
-        WAITING, [on(MAIN_A), git(MAIN_B), broken_release(stalled=Condition("True", "RetriesExceeded", "no", 1))]
-    ),
+    "a release of one that is not on it yet": Case(WAITING, [on(MAIN_A), git(MAIN_B), given_up()]),
     "a release of one that is suspended": Case(
         LIVE, [on(MAIN_B, "db"), on(MAIN_B, suspended=True), git(MAIN_B), broken_release()]
     ),
@@ -673,6 +718,9 @@ def looks(*seen: Object, source: Source | None = None) -> list[Cluster]:
         pytest.param(LIVE, [FAILED_B, on(MAIN_B)], id="it heals"),
         pytest.param(WAITING, [on(MAIN_B), on(MAIN_B, suspended=True), again()], id="suspended in between"),
         pytest.param(LIVE, [on(MAIN_A), running("Building manifests")(MAIN_B), on(MAIN_B)], id="the usual way"),
+        pytest.param(
+            WAITING, [on(MAIN_B), on(MAIN_B, attempted=MAIN_A)], id="it succeeded, and tried another one since"
+        ),
         pytest.param(LIVE, [on(MAIN_A), on(MAIN_B, handled="2026-08-20T09:00:00Z")], id="asked, and done"),
         pytest.param(WAITING, [on(MAIN_A), on(MAIN_A, handled="2026-08-20T09:00:00Z")], id="handled is not done"),
     ],
@@ -731,6 +779,19 @@ def test_a_failure_on_another_commit_starts_anew() -> None:
     ]
 
     assert verdict(*seen, every=40) is WAITING
+
+
+def test_a_release_that_failed_for_good() -> None:
+    """Its failure may be of the commit before: that its spec has changed may be heard after its Kustomization."""
+    before = cluster(on(MAIN_A), git(MAIN_A), given_up())
+    now = cluster(on(MAIN_B), git(MAIN_B), given_up())
+    mended = cluster(on(MAIN_B), git(MAIN_B), given_up(generation=2))
+
+    assert verdict(now, now) is FAILED
+    assert verdict(now, now, every=1) is WAITING
+    assert verdict(before, before, now) is WAITING
+    assert verdict(before, before, now, mended, mended) is WAITING
+    assert verdict(before, before, now, now) is FAILED
 
 
 def test_a_failing_release_must_last_too() -> None:
@@ -1026,6 +1087,8 @@ def worlds(draw: st.DrawFn) -> World:
             how, at, on = draw(st.sampled_from(HOW)), draw(numbers), draw(st.sampled_from(names))
             ref = draw(st.sampled_from(sources))
             tried = heads[ref]
+            if how == "running" and at == tried:
+                how = "again"
             objects.append(structs.replace(_made(name, how, at, tried, on), source=ref))
             # What succeeds, or is looked at again, is about what is applied; the rest is about what is tried.
             facts[name] = how, at if how in ("success", "again", "suspended", "changed") else tried, on

@@ -11,17 +11,13 @@ from landed.closing import gated
 from landed.errors import ConfigurationError
 from landed.model import Answer, Cluster, Delivery, Explanation, Look, ObjectRef, Report, Verdict
 from landed.relatives import Relatives
-from landed.verdict import UNKNOWN, Decision, Memory, Question, decide, remember, waited_for
+from landed.verdict import SETTLES, UNKNOWN, Decision, Memory, Question, decide, remember, waited_for
 
 #: Seconds after which it is judged again although nothing has changed: graces end, and time passes.
 TICK = 2.0
 
 #: Rounds of asking who is related to whom in one look: each answer may raise one more question.
 ROUNDS = 8
-
-#: Seconds for which everything must be seen to be live, but at the first look. From the second one on watches tell what
-#: has changed, and they have no order between them: that a Kustomization is Ready may be heard before what it has made.
-SETTLES = 2.0
 
 Doomed = Callable[[Sequence[Look]], Mapping[tuple[str, ObjectRef], str]]
 
@@ -73,7 +69,7 @@ class Gate:
         self._delivered: list[Delivery] = []
         self._report = Report()
         self._live: float | None = None
-        """Since when everything is seen to be live; at the first look since ever."""
+        """Since when everything is seen to be live; at the first look, which no watch has a part in, since ever."""
         self.answer: Answer | None = None
         """The latest one; none before the first look."""
 
@@ -95,6 +91,14 @@ class Gate:
         self._looks = looks
         if not self._over(decision.answer):
             self._screen.tell(decision.answer, self._left())
+
+    def spare(self) -> None:
+        """There is no cluster to look at: nobody has to bring the commit anywhere."""
+        now = int(self._now())
+        question = self._question
+        self.answer = Answer(
+            question.repository, question.commit, Verdict.LIVE, (), began=question.began, ended=max(now, question.began)
+        )
 
     def __call__(self, report: Report) -> float | None:
         """Seconds until the next look, or None at the end."""
@@ -138,9 +142,11 @@ class Gate:
         )
         if self.answer is None:
             return report
+        if not self._over(self.answer):  # cut short
+            report = structs.replace(report, answer=structs.replace(self.answer, ended=int(self._now())))
         wanted = self.answer.verdict is not Verdict.LIVE
         report = structs.replace(report, explanations=explained(report.looks) if wanted else ())
-        return gated(report, self.answer, strict=strict)
+        return gated(report, report.answer or self.answer, strict=strict)
 
     def _decided(
         self, looks: Sequence[Look], clusters: Sequence[Cluster], unread: Sequence[str], *, final: bool

@@ -19,7 +19,7 @@ class Budget:
 
     #: The part that they may take in the long run; the seconds of work by which they may exceed it for a while, and
     #: those that are remembered of what they have taken beyond that.
-    SHARE, BURST, DEBT = 0.25, 0.1, 0.1
+    SHARE, BURST, DEBT = 0.2, 0.05, 0.1
 
     def __init__(self) -> None:
         self._left = self.BURST
@@ -48,6 +48,11 @@ class Waker:
         if not self._woken:
             self._woken = True
             self._queue.put(None)
+
+    def excuse(self) -> None:
+        """What was done since the last pause was worth it, and takes nothing off the budget."""
+        if self._ended is not None:
+            self._ended = self._ended[0], time.thread_time()
 
     def pause(self, seconds: float) -> bool:
         """Wait ``seconds``, or until somebody wakes. Says whether somebody did.

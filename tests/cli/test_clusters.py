@@ -323,8 +323,8 @@ def test_one_that_hangs_holds_up_nobody_longer_than_its_own_timeout(
     document["clusters"][0]["cluster"]["server"] = other.url
     begun = time.monotonic()
     path = write(tmp_path / "config", document)
-    found = looked(capsys, 5, "--kubeconfig", path, "--context", "*", "--request-timeout", "1")
-    assert time.monotonic() - begun < 8
+    found = looked(capsys, 5, "--kubeconfig", path, "--context", "*", "--request-timeout", "4")
+    assert time.monotonic() - begun < 25
     assert "did not answer" in found.pop("hangs")
     assert set(found.values()) == {""}
     assert len(found) == 49

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
     from integration.cluster import Cluster
 
+#: A whole API server where there is one.
+_REAL = pytest.param("kube-apiserver", marks=pytest.mark.envtest)
+pytestmark = pytest.mark.parametrize(
+    "server", [_REAL if os.environ.get("KUBEBUILDER_ASSETS") else "sandbox"], indirect=True, scope="session"
+)
+
 README = Path(__file__).parent.parent.parent / "README.md"
 REPOSITORY = "example/fleet"
 _HEALTH = "health check failed after 2m0.004s: timeout waiting for: [Deployment/apps/web status: 'InProgress']"
@@ -375,6 +381,6 @@ def test_cancelled(gate: Gate, history: History, number: int, code: int) -> None
     assert json.loads(gate.place.ledger.read_text())["destinations"]["github.com"], (out, err)
 
 
-def test_every_row_of_the_table_has_a_test() -> None:
+def test_every_row_of_the_table_has_a_test(server: Cluster) -> None:
     table = README.read_text().partition("<!-- verdicts -->\n")[2].partition("\n\n")[0].splitlines()[2:]
     assert len(table) == 11

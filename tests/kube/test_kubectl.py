@@ -61,7 +61,7 @@ def test_reading_through_kubectl(way: str, world: World, temporary: Path) -> Non
 @needs_kubectl
 def test_nothing_else_is_passed_on(world: World) -> None:
     with kubectl.connect(world.config().text(), "", world.environ()) as client:
-        for path in ("/api/v1/secrets", "/apis/apps/v1/deployments", "/metrics", "/version/x"):
+        for path in ("/api/v1/secrets", "/apis/networking.k8s.io/v1/ingresses", "/metrics", "/version/x"):
             with pytest.raises(ClusterError):
                 client.get(path)
         assert client.get("/version")

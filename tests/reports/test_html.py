@@ -288,9 +288,9 @@ def test_what_is_missing_is_named_with_why_and_since_when() -> None:
     found = page(Report(answer=given_))
     (missing, notes) = [one for one in found.elements if one.get("class") == "missing"]
     assert [text(one) for one in found.all("li", missing)] == [
-        "✗failedapps/web on prod, test, since 3m agotimeout waiting",
-        "!will failapps/job on prod, since 1m agoIt will fail: Deployment/apps/job: ImagePullBackOff.",
-        "◌waitingapps/api on prod, since 1m agoNot yet It waits for apps/web.",
+        "✗failedapps/web on prod, test, 3m agotimeout waiting",
+        "!will failapps/job on prod, 1m agoIt will fail: Deployment/apps/job: ImagePullBackOff.",
+        "◌waitingapps/api on prod, 1m agoNot yet It waits for apps/web.",
     ]
     assert "Nobody could say" in text(notes)
 

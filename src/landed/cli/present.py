@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
 from msgspec import structs
 
 from landed.cli.options import Options
-from landed.errors import ClusterError, DeliveryError
+from landed.errors import ClusterError, ConfigurationError, DeliveryError
 from landed.model import Finding, Report, Secret
 from landed.reports import render
 from landed.reports.console import Console
@@ -20,9 +21,15 @@ if TYPE_CHECKING:
     from landed.model import Explanation, Look
     from landed.run import Reader
 
+#: Seconds that explanations may take of a run that is told to stop: CI systems give about ten in all.
+HURRY = 2.0
+
 
 def console_for(o: Options, secrets: Sequence[Secret]) -> Console:
     """The console of this command. ``cli.enter`` finds it again for an error that ends the run."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before we began
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 (for as long as we run)
     console = Console(
         sys.stdout,
         sys.stderr,
@@ -44,7 +51,19 @@ def show(report: Report, format_: str, console: Console) -> None:
         console.error(DeliveryError(text, hint))
     # Plain text is searched for secrets as it is printed; what escapes its text must be clean before.
     clean = report if format_ in ("lines", "table") else console.hidden(report)
-    console.show(render(format_, clean, console.view()))
+    _print(render(format_, clean, console.view()), console)
+
+
+def _print(text: str, console: Console) -> None:
+    """Raises ConfigurationError where standard output takes nothing; that its reader has gone is no error."""
+    try:
+        console.show(text)
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"The report could not be printed: {error.strerror}.", "Look at where standard output goes."
+        ) from None
 
 
 def problems(report: Report, console: Console) -> None:
@@ -61,20 +80,34 @@ def writable(o: Options) -> None:
     if o.write:
         from landed.reports.writing import parse
 
-        parse(o.write)
+        for target in parse(o.write):
+            _may_be_made(target.format, target.path)
+
+
+def _may_be_made(format_: str, path: str) -> None:
+    """Refuse a file whose folder can be neither used nor made: better now than after a long wait."""
+    from pathlib import Path
+
+    folder = next(folder for folder in Path(path).absolute().parents if folder.exists())
+    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+        return
+    why = "may not be written to" if folder.is_dir() else "is no folder"
+    raise ConfigurationError(
+        f"The {format_} report could not be written to {path}: {folder} {why}.",
+        "Point --write at a file in a folder that can be written.",
+    )
 
 
 def present(report: Report, o: Options, console: Console, environ: Mapping[str, str]) -> None:
     """Print a report, write it where it was asked for, and hand it to the CI system at hand.
 
-    Raises ConfigurationError where a file cannot be written; everything else is done then.
+    Raises ConfigurationError where one of these cannot be done; the others are done then.
     """
-    if not o.quiet or o.output != "lines":
-        show(report, o.output, console)
-    try:
-        write(report, o, console)
-    finally:
-        publish(report, console, environ)
+    with ExitStack() as others:
+        others.callback(publish, report, console, environ)
+        others.callback(write, report, o, console)
+        if not o.quiet or o.output != "lines":
+            show(report, o.output, console)
 
 
 def write(report: Report, o: Options, console: Console) -> None:
@@ -93,11 +126,13 @@ def shows_rollouts(o: Options) -> bool:
     return summary or o.explain != "none" or bool(formats & {"html", "json", "junit", "markdown"})
 
 
-def explained(o: Options, looks: Sequence[Look], readers: Sequence[Reader]) -> tuple[Explanation, ...]:
-    """Why what has failed did, as far as it is to be looked into."""
-    from landed.explaining import explanations
+def explained(
+    o: Options, looks: Sequence[Look], readers: Sequence[Reader], *, hurry: bool = False
+) -> tuple[Explanation, ...]:
+    """Why what has failed did, as far as it is to be looked into; ``hurry`` where the job has been cancelled."""
+    from landed.explaining import WITHIN, explanations
 
-    return explanations(looks, readers, o.explain)
+    return explanations(looks, readers, o.explain, within=HURRY if hurry else WITHIN)
 
 
 def publish(report: Report, console: Console, environ: Mapping[str, str]) -> None:
@@ -126,4 +161,4 @@ def show_findings(findings: Sequence[Finding], format_: str, console: Console) -
     from landed.reports import findings as report
 
     console.close()
-    console.show(report.render(console.hidden(tuple(findings)), format_))
+    _print(report.render(console.hidden(tuple(findings)), format_), console)

@@ -7,9 +7,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from landed.cli import options as opt
 from landed.cli.options import Options
+from landed.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +47,7 @@ def command(**values: Any) -> int:
     cluster could not be read, 6 live, but an update could not be delivered.
     """
     from landed.cli.compose import line, secrets
-    from landed.cli.present import console_for, explained, present, writable
+    from landed.cli.present import console_for, writable
     from landed.cli.staying import stay
     from landed.reports.waiting import Waiting
     from landed.run import run
@@ -54,26 +56,56 @@ def command(**values: Any) -> int:
     o = Options(**values)
     console = console_for(o, secrets(o))
     writable(o)
+    if o.from_file:
+        o = _for_a_file(o, console)
     stay()
     waker = Waker()
     with line(o, console, waker=waker) as whole:
         screen = Waiting(console, clock=time.time)
         whole, gate = _gate(o, whole, screen, console)
+        cancelled = True
         try:
-            with screen:
-                run(whole, gate)
-        finally:  # told, too, where the job was cancelled
-            console.progress("")
-            report = gate.concluded(lambda looks: explained(o, looks, whole.readers), strict=o.strict)
-            if report.answer is not None:
-                present(report, o, console, os.environ)
+            if whole.readers:
+                with screen:
+                    run(whole, gate)
+            else:
+                gate.spare()
+            cancelled = False
+        finally:
+            code = _conclude(o, whole, gate, console, hurry=cancelled)
+    return code
+
+
+def _conclude(o: Options, whole: Line, gate: Gate, console: Console, *, hurry: bool) -> int:
+    """Say how it ended, however far it came. Gives the exit code."""
+    from landed.cli.present import explained, present
+
+    console.progress("")
+    report = gate.concluded(lambda looks: explained(o, looks, whole.readers, hurry=hurry), strict=o.strict)
+    if report.answer is None:
+        return report.exit_code
+    try:
+        present(report, o, console, os.environ)
+    except ConfigurationError as error:  # a report that could not be written: the answer counts for more
+        console.error(error)
+        return report.exit_code or error.exit_code
     return report.exit_code
+
+
+def _for_a_file(o: Options, console: Console) -> Options:
+    """What can be had of a file. Raises ConfigurationError."""
+    if o.reconcile:
+        raise ConfigurationError("--from-file and --reconcile contradict each other.", "Give one or the other.")
+    if o.fail_early or o.explain != "none":
+        console.warn("What stands below an object is in no file: --fail-early and --explain say what Flux itself says.")
+    if o.from_file != "-":
+        return o
+    console.note("Standard input can be read only once: this is the answer for now, and nothing is waited for.")
+    return structs.replace(o, timeout=0.0)
 
 
 def _gate(o: Options, whole: Line, screen: Any, console: Console) -> tuple[Line, Gate]:
     """The run for the commit's own repository, and what ends it. Raises ConfigurationError."""
-    from msgspec import structs
-
     from landed.cli.question import question
     from landed.gate import Gate
     from landed.relatives import Relatives

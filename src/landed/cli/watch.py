@@ -123,6 +123,8 @@ class _Stay:
             stack.close()
             raise
         parts = whole.parts
+        if not parts.outlets:
+            self._console.warn("There is nobody to tell: no Git host's token and no channel is given.")
         if self._lease is not None:
             parts = structs.replace(parts, may=self._lease_held)
         if self._shown is not None:
@@ -152,7 +154,10 @@ class _Stay:
 
     def _stop(self, report: Report) -> float | None:
         """The stop rule: goes on until it is to be read anew, or somebody else leads."""
+        self._console.progress("")  # what was done until now is over
         self._log.tell(report)
+        if any(not delivery.error for delivery in report.deliveries):
+            self._waker.excuse()
         if self._shown is not None:
             health, metrics = self._shown
             health.looked()

@@ -115,7 +115,7 @@ class Values:
             suspended=raw.spec is not None and raw.spec.suspend is True,
             labels=self._labelled(meta.labels) if self._details else self._nothing,
             metadata=self._metadata(meta.annotations),
-            uid=(meta.uid or "") if self._details else "",
+            uid=(meta.uid or "") if self._details or self._rollout else "",
             attempted=self._text(status.lastAttemptedRevision) if self._details else "",
             ready=states.get("Ready"),
             stalled=states.get("Stalled"),

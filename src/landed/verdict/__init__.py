@@ -17,12 +17,13 @@ from msgspec import Struct
 from landed.model import Answer, Cluster, ObjectRef, Standing, Verdict
 from landed.verdict.lines import UNKNOWN
 from landed.verdict.memory import Memory, remember
-from landed.verdict.question import CONTAINS, DELETING, SUSPENDED, Other, Question, Relations
+from landed.verdict.question import CONTAINS, DELETING, SETTLES, SUSPENDED, Other, Question, Relations
 from landed.verdict.standings import standings
 
 __all__ = [
     "CONTAINS",
     "DELETING",
+    "SETTLES",
     "SUSPENDED",
     "UNKNOWN",
     "Decision",

@@ -56,13 +56,18 @@ def ahead(branch: Branch, commit: str, *, began: int, now: int, final: bool) -> 
     """What becomes of ``commit`` by way of a source that does not hold it. Times are in our clock."""
     source = branch.source
     if branch.relation is Relation.UNKNOWN:
-        return Ahead(False, UNKNOWN, f"Nobody can say whether {branch.head[:8]} contains {commit[:8]}")
+        return unknown(branch.head, commit)
     late = final or now - began > (source.interval or _INTERVAL) + SLACK
     if _gone(branch, late=late, final=final):
         way = "has gone back" if branch.relation is Relation.BEFORE else "has gone another way"
         message = f"{source.ref} {way}, to {short(source.revision)}, which does not contain {commit[:8]}"
         return Ahead(True, LEFT, message, source.updated)
-    return Ahead(False, NOT_FETCHED, _not_fetched(source), source.updated)
+    return Ahead(False, NOT_FETCHED, _not_fetched(source, now), source.updated)
+
+
+def unknown(other: str, commit: str) -> Ahead:
+    """What there is to say where nobody knows how ``other`` relates to ``commit``."""
+    return Ahead(False, UNKNOWN, f"Nobody can say whether {other[:8]} contains {commit[:8]}")
 
 
 def _gone(branch: Branch, *, late: bool, final: bool) -> bool:
@@ -118,8 +123,10 @@ def _looks(source: Source) -> bool:
     return not source.suspended and _trouble(source) is None
 
 
-def _not_fetched(source: Source) -> str:
-    every = f"interval {age(source.interval)}" if source.interval else "interval unknown"
+def _not_fetched(source: Source, now: int) -> str:
+    """When it last brought something is all that its status tells: looking in vain leaves no trace there."""
+    last = f"last fetch of something new {age(now - source.updated)} ago, " if source.updated else ""
+    every = last + (f"interval {age(source.interval)}" if source.interval else "interval unknown")
     failed = _trouble(source)
     if failed is not None and failed.message:
         return f"source not fetched yet, {every}; {source.ref} cannot fetch: {failed.message}"
@@ -128,11 +135,11 @@ def _not_fetched(source: Source) -> str:
     return f"source not fetched yet, {every}; {source.ref} holds {short(source.revision)}"
 
 
-def unfetched(k: Kustomization, source: Source | None) -> Ahead:
+def unfetched(k: Kustomization, source: Source | None, now: int) -> Ahead:
     """What there is to say of a source that holds no commit at all."""
     if source is None:
         return Ahead(False, NOT_FETCHED, f"Its source {k.source} is not there")
     if source.revision:
         what = "does not say of which commit it is; its origin revision is not set"
         return Ahead(False, "CommitUnknown", f"{source.ref} holds {short(source.revision)}, which {what}")
-    return Ahead(False, NOT_FETCHED, _not_fetched(source))
+    return Ahead(False, NOT_FETCHED, _not_fetched(source, now))

@@ -14,6 +14,10 @@ from landed.model import Relation, Repository
 SUSPENDED = "suspended"
 DELETING = "deleting"
 
+#: Seconds after which what was heard of one kind of object is taken to be known of the others, too. Watches have no
+#: order between them: that a Kustomization is Ready may be heard before what it has changed.
+SETTLES = 2.0
+
 
 class Question(Struct, frozen=True):
     """Which commit is asked about, and how patiently."""

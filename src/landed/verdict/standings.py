@@ -24,9 +24,9 @@ from landed.outcomes.known import Known
 from landed.outcomes.kustomizations import kustomization
 from landed.revision import pointer, short
 from landed.verdict.failures import lasting, repeated, terminal
-from landed.verdict.lines import NOT_FETCHED, Ahead, Branch, ahead, unfetched
+from landed.verdict.lines import NOT_FETCHED, Ahead, Branch, ahead, unfetched, unknown
 from landed.verdict.memory import Memory, judged, key_of
-from landed.verdict.question import CONTAINS, DELETING, SUSPENDED, Other, Question, Relations
+from landed.verdict.question import CONTAINS, DELETING, SETTLES, SUSPENDED, Other, Question, Relations
 
 _STILL = {State.SUSPENDED: SUSPENDED, State.DELETING: DELETING}
 
@@ -237,7 +237,11 @@ class _Here:
         failing = self._memory.failing.get(key_of(self._cluster.name, release.ref, release.uid))
         grace = self._question.grace
         lasted = lasting(said, failing, grace=grace, now=self._now, final=self._final)
-        return self._say(said, Verdict.FAILED if terminal(release, said) or lasted else Verdict.WAITING)
+        # The failure may be of what stood there before, and that the spec has changed is not heard yet.
+        settled = self._final or lasting(said, failing, grace=SETTLES, now=self._now, final=True)
+        if lasted or (settled and terminal(release, said)):
+            return self._say(said, Verdict.FAILED)
+        return self._say(said, Verdict.WAITING)
 
     # ── not on the commit ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -246,7 +250,7 @@ class _Here:
         source = self._cluster.sources.get(k.source)
         head = self._known.heads.get(k.source, "")
         if source is None or self._known.repositories.get(k.source) is None or not head:
-            return self._with(first, unfetched(k, source))
+            return self._with(first, unfetched(k, source, self._now))
         own = self._known.commit(source.ref.kind, source.revision, source.origin_revision)
         if own and self._relation(own) in CONTAINS:
             return self._fetched(k, first, own, source)
@@ -263,6 +267,8 @@ class _Here:
             asks=self._looked_up,
         )
         found = ahead(branch, self._question.commit, began=self._question.began, now=self._now, final=self._final)
+        if found.diverged and first.commit and self._relation(first.commit) is Relation.UNKNOWN:
+            found = unknown(first.commit, self._question.commit)  # it may well be live
         return self._with(first, found)
 
     def _holder(self, k: Kustomization) -> Source:
@@ -286,9 +292,11 @@ class _Here:
 
     def _held(self, k: Kustomization, source: Source) -> bool:
         """Whether the source was seen with the commit before, or the Kustomization has tried it once, from there."""
+        if any(self._relation(commit) in CONTAINS for commit in self._seen(source)):
+            return True
         tried = (s for s in k.history if pointer(s.revision) == pointer(source.revision))
-        known = {*self._seen(source)}
-        known |= {self._known.commit(k.source.kind, s.revision, s.origin_revision) for s in tried}
+        known = {self._known.commit(k.source.kind, s.revision, s.origin_revision) for s in tried}
+        # Nobody is asked for these: at the start, when everything is on the old commit, it would be much for nothing.
         return any(self._relations.get(commit) in CONTAINS or commit == self._question.commit for commit in known)
 
     def _with(self, first: Observation, found: Ahead) -> Standing:
