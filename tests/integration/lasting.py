@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from integration.command import Run, Workplace
-from kube.watching import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,16 +64,12 @@ class Lasting:
     def until(self, true: Callable[[], Any]) -> Any:
         """Wait until it is, as long as the process lives, and give it."""
 
-        def lives() -> Any:
-            found = true()
-            assert found or self.process.poll() is None, (self.process.returncode, "".join(self._out), self.err)
-            return found
-
-        try:
-            return eventually(lives, PATIENCE)
-        except AssertionError as error:
-            error.add_note(self.err[-5000:])
-            raise
+        deadline = time.monotonic() + PATIENCE
+        while not (found := true()):
+            assert self.process.poll() is None, (self.process.returncode, "".join(self._out), self.err)
+            assert time.monotonic() < deadline, self.err[-5000:]
+            time.sleep(0.05)
+        return found
 
     def says(self, text: str) -> None:
         """Wait until it has said this."""

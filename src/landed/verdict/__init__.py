@@ -18,7 +18,7 @@ from landed.model import Answer, Cluster, ObjectRef, Standing, Verdict
 from landed.verdict.lines import UNKNOWN
 from landed.verdict.memory import Memory, remember
 from landed.verdict.question import CONTAINS, DELETING, SETTLES, SUSPENDED, Other, Question, Relations
-from landed.verdict.standings import standings
+from landed.verdict.standings import Here
 
 __all__ = [
     "CONTAINS",
@@ -68,7 +68,8 @@ def decide(
     unmeant = []
     idle = False
     for cluster in clusters:
-        here = standings(question, cluster, relations, memory, now=now, asked=asked, doomed=doomed or {}, final=final)
+        asking = Here(question, cluster, relations, memory, now=now, asked=asked, doomed=doomed or {}, final=final)
+        here = [*asking.kustomizations(), *asking.releases()]
         found += here
         unmeant += [] if here else [cluster.name]
         idle = idle or (bool(here) and not any(map(waited_for, here)))

@@ -1,4 +1,4 @@
-"""How each object of one cluster stands to the commit."""
+"""The rules for one object: how it stands to the commit."""
 
 from __future__ import annotations
 
@@ -31,27 +31,11 @@ from landed.verdict.question import CONTAINS, DELETING, SETTLES, SUSPENDED, Othe
 _STILL = {State.SUSPENDED: SUSPENDED, State.DELETING: DELETING}
 
 
-def standings(
-    question: Question,
-    cluster: Cluster,
-    relations: Relations,
-    memory: Memory,
-    *,
-    now: int,
-    asked: dict[Other, None],
-    doomed: Mapping[tuple[str, ObjectRef], str],
-    final: bool,
-) -> list[Standing]:
-    """One for each Kustomization that is meant, and for each HelmRelease below one that has applied the commit.
+class Here:
+    """One cluster, asked one question: how each object there that is meant stands to the commit.
 
     What must be known for it and is not is added to ``asked``.
     """
-    here = _Here(question, cluster, relations, memory, now=now, asked=asked, doomed=doomed, final=final)
-    return [*here.kustomizations(), *here.releases()]
-
-
-class _Here:
-    """One cluster, asked one question."""
 
     def __init__(
         self,
