@@ -1,4 +1,4 @@
-"""``python -m benchmarks no-change|deliver|startup|wait|watch``: measure, compare with the targets, exit 1 if one is missed."""
+"""``python -m benchmarks no-change|deliver|startup|wait|watch``: measure, compare with targets, exit 1 for a miss."""
 
 from __future__ import annotations
 

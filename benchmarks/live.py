@@ -1,4 +1,4 @@
-"""The two ends of a run that stays: an API server in which something happens, and a Git host that notes when it is told."""
+"""The two ends of a run that stays: an API server where something happens, a Git host that notes when it is told."""
 
 from __future__ import annotations
 
@@ -47,9 +47,13 @@ class LiveServer:
         what, _, number = command.partition(" ")
         if what == "changes":
             return self._change(int(number))
+        if what == "followed":
+            return len(self._watches)
         if what == "flood":
-            return self._flood(int(number))
-        return len(self._watches) if what == "followed" else self._lists.order(command)
+            self._flood(int(number))
+        else:
+            self._lists.order(command)
+        return None
 
     def __call__(self, request: Request) -> Answer | Flow:
         answer = self._lists(request)
@@ -125,7 +129,8 @@ class PunctualGitHub:
         if command == "taken":
             taken, self._taken = self._taken, []
             return taken
-        return self._host.order(command)
+        self._host.order(command)
+        return None
 
     def __call__(self, request: Request) -> Answer:
         if request.method == "POST":

@@ -87,7 +87,7 @@ def _command(here: Site) -> list[str]:
 def _kubectl(here: Site, count: int) -> Cost:
     """The peer, once: it takes 0.2 s for each object."""
     here.cluster.seen()
-    every = ["wait", "--for=condition=Ready", "kustomizations", "--all", "-A", "--timeout=60s"]
+    every = ["wait", "--for=condition=Ready", "kustomizations", "--all", "-A", "--timeout=2h"]
     cost = run([*here.kubectl, *every], here.environment)
     requests = here.cluster.seen().requests
     print(f"  kubectl wait: {cost.wall:.1f} s, {len(requests)} requests for {count} objects")

@@ -8,7 +8,6 @@ And a flood of 10,000 lines in which nothing happens but at its end: what it cos
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import tempfile
@@ -58,7 +57,9 @@ def latency(count: int) -> list[Claim]:
         _told(here, 1)  # imports the Git host's library, and connects
         times = sorted(1000 * (after - before) for before, after in _told(here, CHANGES))
     points = quantiles(times, n=100) if len(times) > 1 else [float("nan")] * 99
-    print(f"  event → request: p50 {points[49]:.1f}, p95 {points[94]:.1f}, p99 {points[98]:.1f}, most {times[-1]:.1f} ms")
+    print(
+        f"  event → request: p50 {points[49]:.1f}, p95 {points[94]:.1f}, p99 {points[98]:.1f}, most {times[-1]:.1f} ms"
+    )
     return [Claim("changes not told", CHANGES - len(times), 0), Claim("event → request, p95", points[94], TARGET, "ms")]
 
 

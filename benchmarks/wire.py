@@ -163,8 +163,7 @@ def _talk(connection: socket.socket, tls: ssl.SSLContext | None, handler: Handle
                 if isinstance(answer, Flow):
                     _flow(connection, answer)
                     return
-                else:
-                    connection.sendall(_bytes(answer))
+                connection.sendall(_bytes(answer))
     except OSError:  # the client left
         return
 

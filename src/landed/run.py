@@ -188,7 +188,7 @@ def look(
     locate: Callable[[str], Repository | None] = repository,
     details: bool = False,
     keep: bool = False,
-    remembered: Mapping[str, Remembered] = {},  # noqa: B006 (nobody writes to it)
+    remembered: Mapping[str, Remembered] = {},
 ) -> tuple[Look, ...]:
     """Read all clusters, several at once if there are several. One that cannot be read does not stop the others.
 

@@ -56,7 +56,7 @@ class Lasting:
 
     def log(self, message: str = "") -> Iterator[dict[str, Any]]:
         """The lines of a JSON log, all of them or those with this message."""
-        for line in tuple(self._err):
+        for line in filter(_is_json, tuple(self._err)):
             entry = json.loads(line)
             if message in ("", entry["message"]):
                 yield entry
@@ -87,6 +87,11 @@ class Lasting:
         for thread in self._threads:
             thread.join(5)
         return Run(code, "".join(self._out), self.err)
+
+
+def _is_json(line: str) -> bool:
+    """Whether it is not for the runner, as what masks a secret is."""
+    return line.startswith("{")
 
 
 def _read(pipe: Any, into: list[str]) -> None:

@@ -121,15 +121,20 @@ class Desk(NamedTuple):
         return {name: value for name, _, value in found}
 
 
+def tell_ancestry(place: Workplace) -> None:
+    """From now on GitHub can say which commit contains which: each the one before it."""
+    known = ancestry.History({}, {})
+    known.parents = {A: (), B: (A,), C: (B,), D: (C,)}
+    known.refs["refs/heads/main"] = D
+    compare = ancestry.on_github(known)
+    route = r"/repos/[^/]+/[^/]+/(?:compare|commits)/[^/]+"
+    place.github.routes.append(("GET", route, lambda asked, token, match: compare(asked)))
+
+
 @contextmanager
 def desk(folder: Path, paris: Cluster, tokyo: Cluster) -> Iterator[Desk]:
     with workplace(folder) as place:
-        known = ancestry.History({}, {})
-        known.parents = {A: (), B: (A,), C: (B,), D: (C,)}
-        known.refs["refs/heads/main"] = D
-        compare = ancestry.on_github(known)
-        route = r"/repos/[^/]+/[^/]+/(?:compare|commits)/[^/]+"
-        place.github.routes.append(("GET", route, lambda asked, token, match: compare(asked)))
+        tell_ancestry(place)
         made = Desk(place, Site(paris), Site(tokyo))
         made.kubeconfig(paris.kubeconfig("reader"), tokyo.kubeconfig("reader"))
         yield made
@@ -143,9 +148,11 @@ def fresh(kind: str) -> Iterator[Cluster]:
             cluster.install(o.DATA / "crds" / "current.yaml")
         for name in NAMESPACES:
             cluster.namespace(name)
-        yield cluster
-        if kind == "sandbox":
-            cluster.clear()  # its watches end when they have something to say
+        try:
+            yield cluster
+        finally:
+            if kind == "sandbox":
+                cluster.clear()  # its watches end when they have something to say
 
 
 def course(run: Lasting) -> list[tuple[str, str, str]]:
@@ -363,7 +370,12 @@ def _fails_early(at: Desk) -> None:
 
 
 def test_a_cluster_that_says_nothing_beside_a_good_one_and_one_that_is_busy(tmp_path: Path) -> None:
-    with fresh("sandbox") as good, fresh("sandbox") as other, desk(tmp_path, good, other) as at, Gateway(other) as gateway:
+    with (
+        fresh("sandbox") as good,
+        fresh("sandbox") as other,
+        desk(tmp_path, good, other) as at,
+        Gateway(other) as gateway,
+    ):
         at.kubeconfig(good.kubeconfig(), gateway.kubeconfig())
         for site in (at.paris, at.tokyo):
             site.settled(B)

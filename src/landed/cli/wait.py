@@ -11,7 +11,6 @@ from msgspec import structs
 
 from landed.cli import options as opt
 from landed.cli.options import Options
-from landed.errors import DONE
 from landed.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -62,8 +61,6 @@ def command(**values: Any) -> int:
     stay()
     waker = Waker()
     with line(o, console, waker=waker) as whole:
-        if not whole.readers:  # a shard that has no cluster, and has said so
-            return DONE
         screen = Waiting(console, clock=time.time)
         whole, gate = _gate(o, whole, screen, console)
         cancelled = True
@@ -71,7 +68,7 @@ def command(**values: Any) -> int:
             if whole.readers:
                 with screen:
                     run(whole, gate)
-            else:
+            else:  # a shard that has no cluster, and has said so
                 gate.spare()
             cancelled = False
         finally:

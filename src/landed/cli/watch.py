@@ -78,6 +78,8 @@ class _Stay:
         self._began = 0.0
         self._shown: tuple[Health, Metrics] | None = None
         self._lease: Lease | None = None
+        self._follows: str | None = None
+        """Who leads, as it was told last."""
         self._stack = ExitStack()
 
     def __enter__(self) -> _Stay:
@@ -170,12 +172,17 @@ class _Stay:
         """Wait until it is our turn."""
         if self._lease is None or self._lease.held:
             return True
-        self._log.leads(self._lease.holder, ours=False)
+        self._follows = None
         leads = self._lease.acquire(self._stand_by)
         self._log.leads(self._lease.identity, ours=leads)
         return leads
 
     def _stand_by(self, seconds: float) -> bool:
+        """After a try that was in vain."""
+        holder = self._lease.holder if self._lease is not None else ""
+        if holder != self._follows:
+            self._follows = holder
+            self._log.leads(holder, ours=False)
         if self._shown is not None:
             self._shown[0].stood_by()
         self._waker.pause(seconds)

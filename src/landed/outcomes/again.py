@@ -18,14 +18,14 @@ def goes_on(before: Kustomization, now: Kustomization) -> bool:
     """
     return (
         _again(now)
-        and (before.ready is None or before.ready.status != "Unknown" or _again(before))
+        and before.ready is not None
+        and (before.ready.status != "Unknown" or _again(before))
         and structs.replace(now, ready=before.ready, reconciling=before.reconciling, healthy=before.healthy) == before
     )
 
 
 def _again(k: Kustomization) -> bool:
-    """Whether a run is under way, on what is applied."""
-    if k.ready is None or k.ready.status != "Unknown" or not k.applied:
+    """Whether a run is under way on what is applied, and nothing else has been attempted."""
+    if k.ready is None or k.ready.status != "Unknown" or not k.applied or k.attempted != k.applied:
         return False
-    named = _attempt(k.reconciling.message)[1] if k.reconciling is not None else ""
-    return (named or k.attempted) == k.applied
+    return k.reconciling is None or _attempt(k.reconciling.message)[1] in ("", k.applied)
