@@ -114,8 +114,12 @@ def test_a_cluster_that_cannot_be_listed_at_first(
         reading.read(0)
     woken = threading.Event()
     reading.follow(woken.set)
-    assert woken.wait(5), "somebody has to try again"
+    asked = len(api.lists(K))
+    with pytest.raises(ClusterError):  # told again, and nobody waits for a cluster that hangs
+        reading.read(0)
+    assert len(api.lists(K)) == asked
     api.start()
+    assert woken.wait(10), "somebody has to try again"
     assert applied(reading) == {"web": o.MAIN_A}
     eventually(lambda: api.watches(K))
 

@@ -14,7 +14,7 @@ from landed.cli.options import Options
 from landed.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from landed.gate import Gate
     from landed.model import Look, ObjectRef
@@ -118,7 +118,7 @@ def _gate(o: Options, whole: Line, screen: Any, console: Console) -> tuple[Line,
         screen,
         time.time,
         timeout=o.timeout,
-        doomed=_Dooms(whole, console),
+        doomed=_Dooms(whole, console.warn if o.fail_early else console.detail),
         nudge=_nudge(whole, console) if o.reconcile else None,
     )
 
@@ -145,9 +145,10 @@ class _Dooms:
     #: Seconds between two searches, and after one that lacked a right.
     EVERY, WITHOUT_RIGHTS = 5.0, 60.0
 
-    def __init__(self, whole: Line, console: Console) -> None:
+    def __init__(self, whole: Line, lacking: Callable[[str], None]) -> None:
+        """``lacking`` is told which right would tell more."""
         self._whole = whole
-        self._console = console
+        self._lacking = lacking
         self._next = 0.0
         self._known: Mapping[tuple[str, ObjectRef], str] = {}
 
@@ -160,5 +161,5 @@ class _Dooms:
             self._known = {key: "; ".join(sentences) for key, sentences in found.items()}
             self._next = time.monotonic() + (self.WITHOUT_RIGHTS if notes else self.EVERY)
             for note in notes:
-                self._console.detail(note)
+                self._lacking(note)
         return self._known

@@ -306,15 +306,17 @@ def _named(k: Kustomization) -> Iterator[str]:
             yield revision
 
 
-def remind(wake: Callable[[], None], done: Callable[[], bool]) -> Callable[[], None]:
-    """Wake now and then until it is ``done``. Gives what ends it."""
+def retry(attempt: Callable[[], bool], wake: Callable[[], None]) -> Callable[[], None]:
+    """Make an ``attempt`` now and then, until one succeeds; then wake. Gives what ends it."""
     stopped = threading.Event()
 
     def again() -> None:
         seconds = AGAIN
-        while not stopped.wait(seconds * (0.8 + 0.4 * random())) and not done():  # noqa: S311
-            wake()
+        while not stopped.wait(seconds * (0.8 + 0.4 * random())):  # noqa: S311
+            if attempt():
+                return wake()
             seconds = min(2 * seconds, SELDOM)
+        return None
 
     threading.Thread(target=again, name="again", daemon=True).start()
     return stopped.set

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from landed.errors import ClusterError
+from landed.errors import ClusterError, LandedError
 from landed.flux import KINDS, Kind, Reader, is_source
 from landed.kube.client import PAGE, Client
 from landed.kube.errors import Forbidden, NotInstalled, NotServed
@@ -70,6 +70,8 @@ class Reading:
         self._lists: Lists | None = None
         self._wake: Callable[[], None] | None = None
         self._follower: Follower | None = None
+        self._error: LandedError | None = None
+        self._since = 0
         self._beside: tuple[Kustomization, ...] = ()
         self._beside_until = 0.0
 
@@ -88,11 +90,33 @@ class Reading:
     def _now(self, since: int) -> Cluster:
         if self._follower is not None:
             return self._follower.read(since)
-        cluster, lists = _begin(self._client, self._name, self._selection, since, self._wants, self._progress)
+        if self._error is not None and self._wake is not None:  # it is tried again beside: no look waits for it
+            raise ClusterError(self._error.message, self._error.hint)
+        self._since = since
+        return self._first(self._client)
+
+    def _first(self, client: Client) -> Cluster:
+        """Read everything once; what comes of it is what there is to go on from."""
+        try:
+            cluster, lists = _begin(client, self._name, self._selection, self._since, self._wants, self._progress)
+        except LandedError as error:
+            self._error = error
+            raise
         with self._lock:
-            self._lists = lists
+            self._lists, self._error = lists, None
             self._go_on()
         return cluster
+
+    def _retried(self, client: Client) -> bool:
+        """Try once more, unless somebody was faster."""
+        try:
+            if self._follower is None:
+                self._first(client)
+        except LandedError:
+            return False
+        finally:
+            client.close()
+        return True
 
     def follow(self, wake: Callable[[], None]) -> None:
         """Make no more requests for a look: follow from the last one on, or from the next if there was none. ``wake``
@@ -104,9 +128,10 @@ class Reading:
             self._wake = wake
             self._go_on()
             if self._follower is None:
-                from landed.kube.follow import remind
+                from landed.kube.follow import retry
 
-                self._client.at_end(remind(wake, lambda: self._follower is not None))
+                twin = self._client.twin()
+                self._client.at_end(retry(lambda: self._retried(twin), wake))
 
     def _go_on(self) -> None:
         if self._wake is None or self._lists is None or self._follower is not None:
