@@ -54,7 +54,7 @@ def reconciliation(number: int, version: int, shape: Shape, *, failing: bool = F
     """What a watch says while Flux reconciles one Kustomization again, on the commit that it has applied: five lines,
     the last with the result. ``version`` is the resourceVersion of the first.
     """
-    made = _kustomization(number, 0, shape)
+    made = _kustomization(number, 1, shape)  # as after one look, which is where a measurement begins
     status = made["status"]
     at, revision = _START + timedelta(seconds=version % 10**6), status["lastAttemptedRevision"]
     phases = ("Fetching manifests", "Building manifests", "Detecting drift", "Running health checks")

@@ -21,6 +21,7 @@ from landed.model import (
     Destination,
     Digest,
     Held,
+    Relation,
     Report,
     Repository,
     Snapshot,
@@ -74,6 +75,9 @@ class Host:
     def knows(self, repository: Repository) -> bool:
         return repository.host == self.destination.host
 
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
+        raise NotImplementedError
+
     def described(self, repository: Repository, commit: str) -> Described:
         return Described("Upgrade ingress-nginx", "Ada Lovelace")
 
@@ -106,6 +110,9 @@ class Chat:
 
     def knows(self, repository: Repository) -> bool:
         return False
+
+    def relation(self, repository: Repository, commit: str, other: str) -> Relation:
+        raise NotImplementedError
 
     def described(self, repository: Repository, commit: str) -> Described:
         raise NotImplementedError

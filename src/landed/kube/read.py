@@ -305,7 +305,7 @@ class Lists:
             versions.append(self.reader.version)
             pages += 1
             count = f"more than {pages * PAGE}" if following else "all"
-            self._progress(f"{self._name}: {count} {kind.kind}s read")
+            self._progress(f"{self._name}: {count} {kind.plural} read")
             return following
 
         def restart() -> None:

@@ -76,7 +76,7 @@ def _read(text: str) -> Target:
     name, equals, path = text.partition("=")
     name, path = name.strip().lower(), path.strip()
     if not equals or name not in WRITTEN:
-        wrong = f"--write {harmless(text)} names no format." if not equals else f"--write knows no format {name!r}."
+        wrong = f"--write {harmless(text)} names no file." if not equals else f"--write knows no format {name!r}."
         raise ConfigurationError(harmless(wrong), f"Write FORMAT=PATH with one of {', '.join(WRITTEN)}.")
     if not path or "\0" in path or path == "-":
         raise ConfigurationError(

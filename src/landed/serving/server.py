@@ -7,6 +7,7 @@ so clients that are slow, or mean, keep no probe from its answer.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import selectors
 import socket
@@ -244,7 +245,8 @@ def _bound(listen: str) -> socket.socket:
         )[0]
         return _listening(family, place, dual=host == "::" and socket.has_dualstack_ipv6())
     except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no name of a host"
+        number = getattr(error, "errno", None)
+        why = os.strerror(number) if number and number > 0 else "it is no name of a host"
         raise ConfigurationError(
             f"--listen: {listen} cannot be listened on: {why}.",
             "Choose a port that is free and an address of this machine; ports below 1024 take root.",
