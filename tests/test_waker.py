@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
-import sys
 import threading
 import time
 
 import pytest
 
-from landed.cli.staying import TURN, stay
 from landed.waker import Budget, Waker
 
 
@@ -137,16 +134,3 @@ def test_a_pause_is_never_longer_than_asked() -> None:
     began = time.monotonic()
     assert waker.pause(0.01)
     assert time.monotonic() - began < 0.1
-
-
-def test_a_process_that_stays_collects_its_garbage() -> None:
-    before, interval = gc.isenabled(), sys.getswitchinterval()
-    gc.disable()
-    try:
-        stay()
-        assert gc.isenabled()
-        assert sys.getswitchinterval() == pytest.approx(TURN)
-    finally:
-        sys.setswitchinterval(interval)
-        if not before:
-            gc.disable()
