@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from runs import Runs, bot, generic, hook
@@ -145,6 +145,7 @@ def seen(it: Kustomization, other: Kustomization, revision: str) -> Look:
 
 
 @pytest.mark.parametrize("to", [GITHUB, DEPLOYMENTS, bot(), hook(), generic()], ids=lambda to: to.takes)
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(kustomizations(), kustomizations("api"), REVISIONS, st.data())
 def test_what_is_not_worth_a_look_is_nobodys_news(
     to: Destination, before: Kustomization, other: Kustomization, held: str, data: st.DataObject

@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landed.errors import ClusterError, ConfigurationError
@@ -534,6 +534,7 @@ class Simulation:
             self.terms = max(self.terms, self.leases[number].term)
 
 
+@settings(max_examples=50)  # each is a history of minutes
 @given(st.lists(CLOCKS, min_size=3, max_size=3), st.integers(0, 2**32))
 def test_never_two_holders(clocks: list[tuple[float, float]], seed: int) -> None:
     chance = Random(seed)
@@ -544,6 +545,7 @@ def test_never_two_holders(clocks: list[tuple[float, float]], seed: int) -> None
     assert simulation.terms > 1  # it did change hands
 
 
+@settings(max_examples=50)
 @given(st.lists(CLOCKS, min_size=2, max_size=2), st.floats(0, 5), st.integers(0, 30))
 def test_somebody_always_takes_over_in_the_end(
     clocks: list[tuple[float, float]], between: float, renewals: int
