@@ -192,7 +192,7 @@ def oci_repository(
     name: str = "fleet",
     namespace: str = "flux-system",
     *,
-    url: str = "oci://ghcr.io/example/fleet",
+    url: str = "oci://registry.example.com/example/fleet",
     ref: Mapping[str, str] | None = None,
     revision: str = LATEST_A,
     origin_revision: str = MAIN_A,

@@ -19,13 +19,15 @@ from landed.model import Condition, HelmRelease, Look, ObjectRef, Observation, O
 KS, HR = "Kustomization", "HelmRelease"
 DEPLOYMENT = ObjectRef("Deployment", "apps", "web")
 POD = ObjectRef("Pod", "apps", "web-7d9f8b-m3nrw")
-IMAGE = "ghcr.io/acme/web:9.9"
+IMAGE = "registry.example.com/acme/web:9.9"
 TIMED_OUT = "health check failed after 5m0.009s: timeout waiting for: [Deployment/apps/web status: 'InProgress']"
 PULL = (
     f'Back-off pulling image "{IMAGE}": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image '  # noqa: E501
     f'"{IMAGE}": failed to resolve reference "{IMAGE}": {IMAGE}: not found'
 )
-UNKNOWN_MANIFEST = f'failed to pull image "{IMAGE}": reading manifest 9.9 in ghcr.io/acme/web: manifest unknown'
+UNKNOWN_MANIFEST = (
+    f'failed to pull image "{IMAGE}": reading manifest 9.9 in registry.example.com/acme/web: manifest unknown'
+)
 QUOTA = (
     'pods "web-7d9f8b-9lrtv" is forbidden: exceeded quota: compute, requested: limits.memory=2Gi, '
     "used: limits.memory=14Gi, limited: limits.memory=15Gi"
@@ -686,7 +688,7 @@ def test_what_looks_like_a_secret_is_taken_out(text: str) -> None:
         'secret "db" not found',
         "couldn't find key password in Secret apps/db",
         "Readiness probe failed: Get http://10.0.0.1:8080/healthz: dial tcp 10.0.0.1:8080: connection refused",
-        f"ghcr.io/acme/web@sha256:{'0a' * 32}: not found",
+        f"registry.example.com/acme/web@sha256:{'0a' * 32}: not found",
         "basic checks failed",
         'secrets "db" is forbidden: User "x" cannot get resource',
     ],

@@ -366,7 +366,7 @@ def test_an_oci_repository_tells_where_it_came_from() -> None:
     (source,) = situation("oci-origin").sources.values()
     assert source == Source(
         ObjectRef("OCIRepository", "flux-system", "fleet"),
-        url="oci://ghcr.io/example/fleet",
+        url="oci://registry.example.com/example/fleet",
         pointer="tag=latest",
         revision=o.LATEST_A,
         origin_revision=o.MAIN_A,

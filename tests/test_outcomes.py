@@ -256,7 +256,7 @@ def oci(revision: str = LATEST_A, origin: str = MAIN_A, url: str = "https://gith
     return git(
         revision,
         ref=OCI,
-        url="oci://ghcr.io/example/fleet",
+        url="oci://registry.example.com/example/fleet",
         origin_revision=origin,
         origin_url=url,
         pointer="tag=latest",

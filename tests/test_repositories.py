@@ -310,7 +310,7 @@ def test_what_is_hard_for_others(url: str, host: str, path: str, called: tuple[s
         "",
         "/srv/git/fleet.git",
         "file:///srv/git/fleet.git",
-        "oci://ghcr.io/example/fleet",
+        "oci://registry.example.com/example/fleet",
         "https://github.com",
         "https://github.com/.git",
         "https://github.com/foo/../bar",

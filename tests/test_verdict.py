@@ -222,7 +222,7 @@ def on(revision: str, name: str = "web", **changes: Any) -> Kustomization:
 def oci(revision: str, origin: str, **changes: Any) -> Source:
     settings: dict[str, Any] = {
         "ref": ObjectRef("OCIRepository", "flux-system", "fleet"),
-        "url": "oci://ghcr.io/example/fleet",
+        "url": "oci://registry.example.com/example/fleet",
         "pointer": "tag=latest",
         "revision": revision,
         "origin_revision": origin,

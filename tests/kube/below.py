@@ -7,7 +7,7 @@ from typing import Any
 from objects import Object, kustomization
 
 THEN = "2026-08-20T09:14:00Z"
-IMAGE = "ghcr.io/acme/web:9.9"
+IMAGE = "registry.example.com/acme/web:9.9"
 
 #: Inventory ids, as Flux writes them.
 WEB = "apps_web_apps_Deployment"

@@ -75,7 +75,7 @@ WHY = Explanation(
     "prod",
     ref("web"),
     "HealthCheckFailed",
-    "Deployment/apps/web: the image ghcr.io/acme/web:1 cannot be pulled",
+    "Deployment/apps/web: the image registry.example.com/acme/web:1 cannot be pulled",
     (WEB_CULPRIT,),
     (ref("api"),),
     "./apps/web",

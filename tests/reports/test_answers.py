@@ -92,7 +92,7 @@ LINES = """\
 ✗ failed   prod  apps/web  for 1m  Health check failed after 30s: timeout
 ◌ waiting  prod  apps/api  for 1m  Waiting for apps/web
 – suspended, not waited for: apps/old on prod
-Why apps/web on prod is not live: Deployment/apps/web: the image ghcr.io/acme/web:1 cannot be pulled
+Why apps/web on prod is not live: Deployment/apps/web: the image registry.example.com/acme/web:1 cannot be pulled
   Deployment/apps/web (InProgress)
     Progressing: ProgressDeadlineExceeded
     Pod web-6d4cf56db6-x2x8v, container web: ImagePullBackOff: not found (3 restarts)
@@ -131,7 +131,7 @@ STATE        CLUSTER  COMMIT         OBJECT    REASON              AGE  MESSAGE
 ✓ live       prod     main@6dcd4ce2  apps/db   –                   1m
 – suspended  prod     main@ae4f281d  apps/old  –                   1m
 ✗ 6dcd4ce2 failed on prod: apps/web
-Why apps/web on prod is not live: Deployment/apps/web: the image ghcr.io/acme/web:1 cannot be pulled
+Why apps/web on prod is not live: Deployment/apps/web: the image registry.example.com/acme/web:1 cannot be pulled
 """
 
 

@@ -243,7 +243,9 @@ def test_a_bad_answer_marks_the_run(run: Run) -> None:
     headline, web = commands_in(run.log)
     assert headline == ("error", {}, "✗ 6dcd4ce2 failed on prod: apps/web")
     assert web[1]["title"] == "apps/web failed on prod"
-    assert web[2].startswith("apps/web on prod: Deployment/apps/web: the image ghcr.io/acme/web:1 cannot be pulled\n")
+    assert web[2].startswith(
+        "apps/web on prod: Deployment/apps/web: the image registry.example.com/acme/web:1 cannot be pulled\n"
+    )
     assert web[2].endswith("Next: kubectl -n apps describe pod web-6d4cf56db6-x2x8v")
 
 

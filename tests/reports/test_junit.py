@@ -102,7 +102,9 @@ def test_what_is_live_passes_with_its_time() -> None:
 def test_a_failure_says_why_and_what_waits_is_skipped() -> None:
     assert results(FAILED) == {
         "prod Kustomization/apps/web": (
-            Failure, "HealthCheckFailed", "Deployment/apps/web: the image ghcr.io/acme/web:1 cannot be pulled",
+            Failure,
+            "HealthCheckFailed",
+            "Deployment/apps/web: the image registry.example.com/acme/web:1 cannot be pulled",
         ),
         "prod Kustomization/apps/api": (Skipped, None, "Waiting for apps/web"),
         "prod Kustomization/apps/old": (Skipped, None, "suspended"),
