@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from landed.ledger.interface import Ledger
     from landed.pool import Crew
+
+T = TypeVar("T")
 
 #: Seconds between two writes of the ledger while deliveries come in.
 SAVE_EVERY = 2.0
@@ -86,7 +88,7 @@ class Rest:
 
     def note(self, deliveries: Iterable[Delivery], now: float) -> None:
         """Take down what became of deliveries that were tried at ``now``."""
-        for name, its in _by_name(deliveries).items():
+        for name, its in _grouped(deliveries, lambda delivery: delivery.update.destination).items():
             if any(not d.error for d in its) or all(d.read_only for d in its):
                 for known in (self._until, self._length, self._failed):
                     known.pop(name, None)
@@ -120,7 +122,7 @@ def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delive
             parts.outlets[name].workers,
             parts.outlets[name].lane,
         )
-        for name, its in _by_destination(updates).items()
+        for name, its in _grouped(updates, lambda update: update.destination).items()
     ]
     deliveries: list[Delivery] = []
     try:
@@ -253,15 +255,9 @@ def undelivered(update: Update, error: DeliveryError) -> Delivery:
     )
 
 
-def _by_name(deliveries: Iterable[Delivery]) -> dict[str, list[Delivery]]:
-    groups: dict[str, list[Delivery]] = {}
-    for delivery in deliveries:
-        groups.setdefault(delivery.update.destination, []).append(delivery)
-    return groups
-
-
-def _by_destination(updates: Iterable[Update]) -> dict[str, list[Update]]:
-    groups: dict[str, list[Update]] = {}
-    for update in updates:
-        groups.setdefault(update.destination, []).append(update)
+def _grouped(items: Iterable[T], destination: Callable[[T], str]) -> dict[str, list[T]]:
+    """``items`` by the name of their destination."""
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(destination(item), []).append(item)
     return groups

@@ -58,7 +58,7 @@ class Gate:
         self._relatives = relatives
         self._screen = screen
         self._now = now
-        self._timeout = timeout
+        self._end = question.began + timeout
         self._doomed = doomed
         self._nudge = nudge
         self._memory = Memory()
@@ -109,13 +109,13 @@ class Gate:
             return None
         if self._nudge is not None:
             self._nudge(self._clusters, answer)
-        left = self._question.began + self._timeout - self._now()
+        left = self._end - self._now()
         settles = self._settles() if answer.verdict is Verdict.LIVE else TICK
         return max(0.0, min(left, TICK, settles, self._screen.next_in()))
 
     def _left(self) -> float:
         """Seconds, as of the last look."""
-        return self._question.began + self._timeout - self._seen_at
+        return self._end - self._seen_at
 
     def _over(self, answer: Answer) -> bool:
         if answer.verdict is Verdict.LIVE:

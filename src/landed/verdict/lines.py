@@ -58,7 +58,7 @@ def ahead(branch: Branch, commit: str, *, began: int, now: int, final: bool) -> 
     if branch.relation is Relation.UNKNOWN:
         return unknown(branch.head, commit)
     late = final or now - began > (source.interval or _INTERVAL) + SLACK
-    if _gone(branch, late=late, final=final):
+    if _gone(branch, late=late):
         way = "has gone back" if branch.relation is Relation.BEFORE else "has gone another way"
         message = f"{source.ref} {way}, to {short(source.revision)}, which does not contain {commit[:8]}"
         return Ahead(True, LEFT, message, source.updated)
@@ -70,7 +70,7 @@ def unknown(other: str, commit: str) -> Ahead:
     return Ahead(False, UNKNOWN, f"Nobody can say whether {other[:8]} contains {commit[:8]}")
 
 
-def _gone(branch: Branch, *, late: bool, final: bool) -> bool:
+def _gone(branch: Branch, *, late: bool) -> bool:
     kind, _, name = branch.source.pointer.partition("=")
     if kind == "commit":  # it follows this one, which it may have been told a moment ago
         return branch.asks(name.strip().lower()) in _LACKS
@@ -86,7 +86,7 @@ def _gone(branch: Branch, *, late: bool, final: bool) -> bool:
         return True
     if tip is Relation.BEFORE:
         return False
-    return (apart or branch.held) and (branch.moved or ((late or final) and _looks(branch.source)))
+    return (apart or branch.held) and (branch.moved or (late and _looks(branch.source)))
 
 
 #: The relations of what does not contain the commit.
