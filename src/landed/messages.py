@@ -5,9 +5,13 @@ Everything here is plain text on one line, cleaned but not escaped: a service es
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from urllib.parse import quote, urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from landed import render
@@ -56,6 +60,8 @@ class Passage(Struct, frozen=True):
     """``acme/fleet@6dcd4ce2: Upgrade ingress-nginx (Ada Lovelace)``; empty where no commit is known."""
     link: str = ""
     """Where people look at the commit; empty where nobody knows."""
+    mention: str = ""
+    """Who is to be called by name, as the service calls them; empty for nobody. The user's own, and still checked."""
 
     @property
     def mark(self) -> str:
@@ -87,6 +93,9 @@ class Message(Struct, frozen=True):
         """The worst there is."""
         return self.passages[0].state
 
+    brief: bool = False
+    """It follows a commit as that goes on: what is long is for its thread."""
+
     @property
     def alone(self) -> bool:
         """Whether the headline is the title of the only passage."""
@@ -109,11 +118,12 @@ def message(digest: Digest, most: int = 15) -> Message:
     summary = (("summary", digest.summary),) if digest.summary else ()
     unread = f"Not seen at present: {', '.join(digest.unread)}" if digest.unread else ""
     return Message(
-        title(told[0]) if len(stories) == 1 else f"{len(stories)} rollouts: {_count(stories)}",
+        _title(told[0]) if len(stories) == 1 else f"{len(stories)} rollouts: {_count(stories)}",
         tuple(_passage(story) for story in told),
         f"… and {_count(left)}" if left else "",
         tuple((_plain(name), _plain(value)) for name, value in (*summary, *digest.facts)),
         (_plain(unread),) if unread else (),
+        bool(digest.about) and not digest.reply,
     )
 
 
@@ -141,6 +151,66 @@ def within(lines: Sequence[str], limit: int, escape: Callable[[str], str] = lamb
     return tuple(kept)
 
 
+#: Lines below a title in a message that is brief.
+BRIEF = 3
+
+
+def shortened(lines: Sequence[str], most: int = BRIEF) -> tuple[str, ...]:
+    """At most ``most`` of ``lines``, and how many there are besides."""
+    return (*lines[:most], f"… and {len(lines) - most} more") if len(lines) > most else tuple(lines)
+
+
+def facts(told: Message, most: int) -> tuple[tuple[tuple[str, str], ...], int]:
+    """What of the facts has room in ``most`` lines, one of them left for a count; and how many have none."""
+    shown = told.facts if len(told.facts) <= most else told.facts[: most - 1]
+    return shown, len(told.facts) - len(shown)
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line, without control characters. Half a surrogate pair is no Unicode: it becomes a ``?``."""
+    return " ".join(render.clean(text).split()).encode(errors="replace").decode()
+
+
+def uncalled(text: str) -> str:
+    """``text``, in which nobody is called at large: ``@here`` and its like get a space that has no width."""
+    return _CALLS.sub("@\u200b", text)
+
+
+_CALLS = re.compile(r"@(?=here|channel|everyone|all|room|topic|stream)", re.IGNORECASE)
+
+
+def units(text: str) -> int:
+    """Its length in UTF-16, as services count that are written in JavaScript or Java."""
+    return len(text.encode("utf-16-le", errors="replace")) // 2
+
+
+def linkable(address: str, most: int, keep: str = "") -> str:
+    """``address`` as what can stand in a link of ``most`` characters: a web address, in which whatever could end the
+    link is percent-encoded but for ``keep``; empty where it is none, or too long.
+    """
+    try:
+        parts = urlsplit(address)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        good = False
+    quoted = quote(address, safe=f":/?=@%~#&+,;{keep}", errors="replace") if good else ""
+    return quoted if len(quoted) <= most else ""
+
+
+def identity(digest: Digest) -> str:
+    """What tells one message from another, in 32 hexadecimal digits: the same when it is sent again by a later run.
+
+    Times are when objects came to say what they say, so that the same words about something new are another message.
+    """
+    said = [
+        [story.state, story.superseded_by, story.outcome.cluster, str(story.outcome.repository), story.outcome.commit]
+        + [f"{o.about} {o.state} {o.reason} {o.since}" for o in story.outcome.observations]
+        for story in digest.stories
+    ]
+    whole = msgspec.json.encode([digest.about, digest.handle, digest.reply, said])
+    return hashlib.sha256(whole).hexdigest()[:32]
+
+
 def _passage(story: Story) -> Passage:
     outcome = story.outcome
     place = f"{outcome.repository.path}@{outcome.commit[:8]}" if outcome.commit else ""
@@ -148,12 +218,17 @@ def _passage(story: Story) -> Passage:
     place += f" ({story.author})" if story.author else ""
     return Passage(
         story.state,
-        title(story),
-        lines(story),
+        _title(story),
+        tuple(map(one_line, story.words[1:])) if story.words else lines(story),
         _plain(outcome.cluster) or "–",
         _plain(place),
         render.commit_url(outcome.repository, outcome.commit) if outcome.commit else "",
+        one_line(story.mention),
     )
+
+
+def _title(story: Story) -> str:
+    return one_line(story.words[0]) if story.words else title(story)
 
 
 def _count(stories: Sequence[Story]) -> str:

@@ -426,6 +426,10 @@ class Story(Struct, frozen=True):
     subject: str = ""
     """The first line of the commit's message."""
     author: str = ""
+    mention: str = ""
+    """How the service calls the person who is to be called by name here; empty for nobody."""
+    words: tuple[str, ...] = ()
+    """What a template of the user's says instead of our own words: the title, then the lines."""
 
     @property
     def state(self) -> State:
@@ -500,8 +504,36 @@ class Dispatch(Struct, frozen=True):
     event: Event
 
 
+class Occurrence(Struct, frozen=True):
+    """One thing that happened to one object, or to a commit on a whole cluster, with what it takes to end it later: for
+    services that keep alerts which are resolved, or spans of time.
+    """
+
+    event: Event
+    """As Flux would have sent it. Of a commit on a whole cluster the object's kind is empty, and its name the
+    commit."""
+    state: State
+    """What begins: a failure (or silence), a wait for a dependency (pending), or a success, which ends both."""
+    key: str
+    """The same for whatever happens to the object: ``prod Kustomization/apps/web``."""
+    cluster: str
+    at: int
+    """When it happened, in the cluster's clock; where that does not say, when it was seen."""
+    repository: Repository = Repository("", "")
+    """Empty where no commit is known."""
+    commit: str = ""
+    url: str = ""
+    """Where people look at the commit."""
+    seconds: float = 0.0
+    """How long it took until then; 0 where unknown."""
+    changes: tuple[str, ...] = ()
+    """What became of what stands in the cluster: ``Deployment/apps/web created``."""
+    handle: str = ""
+    """What the service called what is still open of the object; empty where nothing is, or it has no names."""
+
+
 #: What can be delivered.
-Payload: TypeAlias = CommitStatus | Deployment | Comment | Dispatch | Digest | Event
+Payload: TypeAlias = CommitStatus | Deployment | Comment | Dispatch | Digest | Event | Occurrence
 
 
 class Mark(Struct, frozen=True, order=True):
@@ -564,7 +596,7 @@ class Destination(Struct, frozen=True):
     """Stable and free of secrets: the ledger's key (``github.com``, ``slack``, ``Alert apps/on-call``)."""
     takes: str
     """A Git host ``statuses``, ``deployments``, ``comments`` or ``dispatches``; a channel ``digests`` (a message for
-    each look), ``messages`` (one for each commit, edited as it goes on) or ``events``."""
+    each look), ``messages`` (one for each commit, edited as it goes on), ``events`` or ``occurrences``."""
     host: str = ""
     """Of a Git host: the repositories' host it answers for."""
     description_limit: int = 140
@@ -586,9 +618,12 @@ class Destination(Struct, frozen=True):
     beside: tuple[Repository, ...] = ()
     """Repositories, or paths that they begin with, of which others tell the same host."""
     whole: bool = True
-    """Whether a commit gets a status for all of a cluster, too."""
+    """Whether a commit on all of a cluster is told of, too, beside its objects."""
     expression: Callable[[Event, Destination], str] | None = None
     """What names a commit status, instead of the run's wording. Raises ValueError with a sentence."""
+    quiet: Callable[[int], tuple[int, int]] | None = None
+    """Of a channel for people: now → the quiet hours that now is in, or else the last ones, from and to. In them only
+    failures are told; what was held is told in one message after."""
 
 
 class Delivery(Struct, frozen=True):
@@ -827,3 +862,7 @@ class Channel(Struct, frozen=True):
     headers: tuple[tuple[str, Secret], ...] = ()
     """Headers to add, for services that take any."""
     network: Network = Network()
+
+    def called(self, service: str) -> str:
+        """How messages speak of it: ``Slack``, or with a name of its own ``Slack (Alert apps/on-call)``."""
+        return service if self.name == self.type else f"{service} ({self.name})"

@@ -35,7 +35,7 @@ GIT = (
     "gitlab",
     "gitlabmergerequestcomment",
 )
-SERVED = ("discord", "generic", "generic-hmac", "msteams", "rocket", "slack", *GIT)
+SERVED = tuple(sorted(TYPES))
 FILE = Place("alerts.yaml", 3, 2)
 CLUSTER = Place("cluster prod")
 
@@ -109,7 +109,7 @@ def work(
     manifests = Manifests((one,), tuple(listeners), secrets)
     tokens = {type_: Secret(token) for type_, token in (fallback or {}).items()}
     source = SecretSource(environ, manifests=secrets)
-    return Worked(targets(manifests, source, served=SERVED, fallback=tokens, known=known))
+    return Worked(targets(manifests, source, fallback=tokens, known=known))
 
 
 # ── the types ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -153,8 +153,8 @@ ALL_TYPES = [
 
 
 def test_all_types_of_the_api_are_known_and_no_others() -> None:
-    assert sorted(TYPES) == ALL_TYPES
-    assert len(TYPES) == 34
+    assert sorted(type_ for type_, kind in TYPES.items() if kind.since) == ALL_TYPES
+    assert len(ALL_TYPES) == 34
 
 
 def test_a_type_needs_only_what_it_uses() -> None:
@@ -168,20 +168,6 @@ def test_what_is_told_to_a_git_host_is_told_by_a_provider_of_that_kind() -> None
         statuses = type_ in providers.GIT and providers.GIT[type_].takes == "statuses"
         assert ("expression" in kind.uses) is statuses
         assert ("commitStatusExpr" in kind.refuses) is not statuses
-
-
-@pytest.mark.parametrize("type_", sorted(set(ALL_TYPES) - set(SERVED)))
-def test_a_type_that_is_not_served_yet(type_: str) -> None:
-    done = work(provider(type_, "https://example.com", lines={"spec.type": 9}), {"token": "s3cr3t"})
-    (problem,) = done.problems
-    assert (problem.place, problem.about, problem.field) == (
-        Place("alerts.yaml", 9, 2),
-        "Provider apps/it",
-        "spec.type",
-    )
-    assert problem.what == f"{type_} is not served yet"
-    assert problem.instead.startswith("Served are azuredevops, bitbucket, bitbucketserver, discord, generic, ")
-    assert done.targets == ()
 
 
 def test_a_type_that_there_is_not() -> None:
@@ -1084,7 +1070,7 @@ def test_each_alert_of_a_channel_is_a_target_and_a_git_host_is_one() -> None:
     heard += [listener("elsewhere", "chat", "other"), listener("c", "nobody")]
     secrets = {("apps", "its"): {"token": Secret("t0ken")}}
     manifests = Manifests((github, slack), tuple(heard), secrets)
-    made, problems, _ = targets(manifests, SecretSource(manifests=secrets), served=SERVED)
+    made, problems, _ = targets(manifests, SecretSource(manifests=secrets))
     assert problems == ()
     assert [(one.type, one.name, [alert.name for alert in one.alerts]) for one in made] == [
         ("slack", "Alert apps/a", ["a"]),
@@ -1120,7 +1106,7 @@ def test_a_provider_that_is_not_in_use_is_not_looked_into(one: Provider, listene
         raise AssertionError("nobody needs this Secret")
 
     source = SecretSource({}, manifests=Untouched(), fetch=fetch)
-    assert targets(Manifests((one,), tuple(listeners)), source, served=SERVED) == ((), (), (note,))
+    assert targets(Manifests((one,), tuple(listeners)), source) == ((), (), (note,))
 
 
 def test_all_problems_are_said_at_once_and_where_they_are() -> None:
@@ -1129,7 +1115,7 @@ def test_all_problems_are_said_at_once_and_where_they_are() -> None:
     other = provider("generic", "s3cr3t", name="other", place=CLUSTER)
     secrets = {("apps", "its"): {"token": Secret("x")}}
     manifests = Manifests((one, other), (listener(), listener(provider="other")), secrets)
-    _, problems, _ = targets(manifests, SecretSource(manifests=manifests.secrets), served=SERVED)
+    _, problems, _ = targets(manifests, SecretSource(manifests=manifests.secrets))
     assert [(str(problem.place), problem.about, problem.field) for problem in problems] == [
         ("alerts.yaml:3 (document 2)", "Provider apps/it", "spec.serviceAccountName"),
         ("alerts.yaml:9 (document 2)", "Provider apps/it", "spec.certSecretRef"),
@@ -1174,7 +1160,7 @@ def test_the_cluster_is_asked_only_where_something_is_missing(
         return {"token": Secret("t0ken"), "username": Secret("me")}
 
     source = SecretSource({f"LANDED_SECRET_ITS_{key}": value for key, value in environ.items()}, fetch=fetch)
-    made, _, _ = targets(Manifests((one,), (listener(),)), source, served=SERVED)
+    made, _, _ = targets(Manifests((one,), (listener(),)), source)
     assert seen == asked
     assert len(made) == 1
 
@@ -1185,14 +1171,12 @@ def test_a_cluster_that_shows_no_secrets() -> None:
 
     one = provider("github", "https://github.com/a/b")
     manifests = Manifests((one,), (listener(),))
-    _, (problem,), _ = targets(manifests, SecretSource(fetch=fetch), served=SERVED)
+    _, (problem,), _ = targets(manifests, SecretSource(fetch=fetch))
     assert problem.what == "its Secret does not hold `token` (the cluster's cannot be read: Secrets are forbidden)"
-    made, problems, (note,) = targets(
-        manifests, SecretSource(fetch=fetch), served=SERVED, fallback={"github": Secret("t")}
-    )
+    made, problems, (note,) = targets(manifests, SecretSource(fetch=fetch), fallback={"github": Secret("t")})
     assert (len(made), problems) == (1, ())
     assert "Secrets are forbidden" in note
-    _, (problem,), _ = targets(Manifests((provider("slack"),), (listener(),)), SecretSource(fetch=fetch), served=SERVED)
+    _, (problem,), _ = targets(Manifests((provider("slack"),), (listener(),)), SecretSource(fetch=fetch))
     assert "Secrets are forbidden" in problem.what
 
 
@@ -1262,9 +1246,7 @@ def test_nothing_that_is_said_holds_a_secret(
 ) -> None:
     one, secrets, words = case
     manifests = Manifests((one,), (listener(),), secrets)
-    worked = Worked(
-        targets(manifests, SecretSource(manifests=secrets), served=SERVED, fallback={"github": Secret("0pti0n0pti0n")})
-    )
+    worked = Worked(targets(manifests, SecretSource(manifests=secrets), fallback={"github": Secret("0pti0n0pti0n")}))
     if worked.targets and worked.targets[0].host:
         words -= {
             word
@@ -1297,7 +1279,7 @@ def test_everything_secret_is_hidden() -> None:
     listeners = tuple(listener(name, name) for name in ("chat", "form", "git", "app"))
     manifests = Manifests((chat, form, git, app), listeners, secrets)
     source = SecretSource({"LANDED_SECRET_CHAT_TOKEN": "Environ1234"}, manifests=secrets)
-    made, problems, _ = targets(manifests, source, served=SERVED)
+    made, problems, _ = targets(manifests, source)
     assert problems == ()
     hide = hider(hidden(made, manifests, source))
     for text in (

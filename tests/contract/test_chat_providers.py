@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pytest
-from contract.ways import WAYS, Way
+from contract.way import Way
+from contract.ways import WAYS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kube.proxies import Proxy
@@ -23,13 +24,13 @@ from landed import providers, render
 from landed.errors import DeliveryError
 from landed.http import Http, Response
 from landed.model import (
-    Channel,
     Digest,
     Event,
     Mark,
     Network,
     ObjectRef,
     Observation,
+    Occurrence,
     Outcome,
     Repository,
     Secret,
@@ -47,7 +48,10 @@ FLEET = Repository("github.com", "acme/fleet")
 STATES = [State.SUCCESS, State.FAILURE, State.PENDING]
 #: The ways to what is registered.
 NAMES = sorted(name for name, way in WAYS.items() if way.type in providers.CHAT)
-STRICT = [name for name in NAMES if WAYS[name].strict]
+HTTP = [name for name in NAMES if WAYS[name].http]
+STRICT = [name for name in HTTP if WAYS[name].strict]
+ONCE = [name for name in HTTP if not WAYS[name].idempotent]
+REPEATED = [name for name in HTTP if WAYS[name].idempotent]
 EDITING = [name for name in NAMES if WAYS[name].edits]
 DIGESTS = [name for name in NAMES if providers.CHAT[WAYS[name].type].takes == "digests"]
 
@@ -81,9 +85,15 @@ def hostile(text: str, state: State) -> Digest:
     return Digest((told, silent, left), summary=text, facts=facts, unread=(text or "stage",))
 
 
-def payload(way: Way, state: State = State.FAILURE, text: str = "timeout", cluster: str = "prod") -> Digest | Event:
-    if providers.CHAT[way.type].takes == "events":
-        return render.event(cluster, observation(state, text))
+def payload(
+    way: Way, state: State = State.FAILURE, text: str = "timeout", cluster: str = "prod"
+) -> Digest | Event | Occurrence:
+    said, takes = observation(state, text), providers.CHAT[way.type].takes
+    if takes == "events":
+        return render.event(cluster, said)
+    if takes == "occurrences":
+        event, key = render.event(cluster, said), f"{cluster} {said.about}"
+        return Occurrence(event, state, key, cluster, said.since, FLEET, COMMIT, "https://git.example.com/c", 13.25)
     about = f"{FLEET} {COMMIT}" if way.edits else ""
     return Digest((story(state, text, cluster),), about=about, facts=(("env", "prod"), ("team", "web")))
 
@@ -105,11 +115,11 @@ class World:
         """An outlet that knows nothing of what was posted."""
         return ChannelOutlet(self.channel, lambda: self.http)
 
-    def deliver(self, what: Digest | Event | None = None) -> str:
+    def deliver(self, what: Digest | Event | Occurrence | None = None) -> str:
         mark = Mark("acme/fleet flux/prod", COMMIT, "failure HealthCheckFailed")
         return self.outlet.deliver(Update("it", (mark,), what or payload(self.way)))
 
-    def failure(self, what: Digest | Event | None = None) -> DeliveryError:
+    def failure(self, what: Digest | Event | Occurrence | None = None) -> DeliveryError:
         with pytest.raises(DeliveryError) as caught:
             self.deliver(what)
         self.hides(caught.value)
@@ -147,20 +157,13 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 everywhere = pytest.mark.parametrize("world", NAMES, indirect=True)
+over_http = pytest.mark.parametrize("world", HTTP, indirect=True)
 where_it_edits = pytest.mark.parametrize("world", EDITING, indirect=True)
 
 
-def requests_of(name: str, what: Digest | Event) -> Any:
-    way = WAYS[name]
-    channel = Channel(
-        way.type,
-        way.type,
-        Secret(f"https://{way.host or 'hooks.example.com'}/services/T024BE7LH/B01TESTHOOK/SxK9vQ3mR7tYwZ2pLd84NfGh"),
-        "deploys",
-        way.given("username"),
-        Secret(way.given("token")),
-    )
-    return providers.chat_module(way.type).requests(channel, what)
+def requests_of(name: str, what: Digest | Event | Occurrence) -> Any:
+    channel = WAYS[name].elsewhere()
+    return providers.chat_module(channel.type).requests(channel, what)
 
 
 def test_every_registered_type_has_a_way() -> None:
@@ -184,8 +187,9 @@ def test_every_state_is_delivered(world: World, state: State) -> None:
     world.deliver(payload(world.way, state))
 
     assert len(world.standin.taken) == 1
-    assert {asked.method for asked in world.standin.asked} == {"POST"}
-    assert world.standin.asked[-1].headers["content-type"].startswith("application/json")
+    if world.way.http:
+        assert {asked.method for asked in world.standin.asked} == {world.way.method}
+        assert world.standin.asked[-1].headers["content-type"].startswith(world.way.content_type)
 
 
 @everywhere
@@ -255,7 +259,7 @@ def test_a_channel_with_a_name_of_its_own_is_called_by_it(world: World) -> None:
     assert all("ops-room" in request.service for request in world.module.requests(named, payload(world.way)))
 
 
-@everywhere
+@over_http
 @pytest.mark.parametrize("code", [429, 503])
 def test_later_is_tried_again(world: World, code: int) -> None:
     world.standin.faults.append(answer(code, {"Retry-After": "2"}))
@@ -266,7 +270,7 @@ def test_later_is_tried_again(world: World, code: int) -> None:
     assert len(world.standin.taken) == 1
 
 
-@everywhere
+@over_http
 @pytest.mark.parametrize("code", [429, 503])
 def test_what_is_too_far_off_is_left_to_the_next_run(world: World, code: int) -> None:
     world.standin.faults.append(answer(code, {"Retry-After": "3600"}))
@@ -278,7 +282,7 @@ def test_what_is_too_far_off_is_left_to_the_next_run(world: World, code: int) ->
     assert not error.uncertain
 
 
-@everywhere
+@over_http
 @pytest.mark.parametrize(
     ("code", "tries", "passing"),
     [
@@ -292,12 +296,12 @@ def test_refusals(world: World, code: int, tries: int, passing: bool) -> None:
 
     error = world.failure()
 
-    assert len(world.standin.asked) == tries
+    assert len(world.standin.asked) == (4 if world.way.idempotent and code in (502, 504) else tries)
     assert error.passing is passing
     assert str(code) in error.message
 
 
-@everywhere
+@pytest.mark.parametrize("world", ONCE, indirect=True)
 @pytest.mark.parametrize(
     "fault",
     [lost(), reset(), hang(), hang_after(), rubbish()],
@@ -313,7 +317,18 @@ def test_what_may_have_arrived_is_not_sent_again(world: World, fault: Fault) -> 
     assert error.passing
 
 
-@everywhere
+@pytest.mark.parametrize("world", REPEATED, indirect=True)
+@pytest.mark.parametrize("fault", [lost(), reset(), rubbish(), answer(502)], ids=["lost", "reset", "no HTTP", "502"])
+def test_what_the_service_takes_once_is_sent_until_it_is_acknowledged(world: World, fault: Fault) -> None:
+    world.standin.faults.append(fault)
+
+    world.deliver()
+
+    first, again = world.standin.asked
+    assert (first.target, first.body) == (again.target, again.body)
+
+
+@over_http
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 def test_a_redirect_to_another_host_gets_nothing(world: World, code: int) -> None:
     with StandIn(lambda asked: Answer(200, b"ok")) as other:
@@ -356,7 +371,7 @@ def test_an_answer_that_makes_no_sense_is_no_acknowledgement(world: World, said:
     assert error.message.isprintable()
 
 
-@pytest.mark.parametrize("world", [name for name in NAMES if not WAYS[name].strict], indirect=True)
+@pytest.mark.parametrize("world", [name for name in HTTP if not WAYS[name].strict], indirect=True)
 @pytest.mark.parametrize("said", NONSENSE)
 def test_where_any_answer_will_do_none_is_read(world: World, said: bytes) -> None:
     world.standin.faults.append(answer(202, body=said))
@@ -413,7 +428,7 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("state", STATES)
 def test_hostile_text_is_delivered_within_the_services_rules(world: World, state: State, text: str) -> None:
-    events = providers.CHAT[world.way.type].takes == "events"
+    events = providers.CHAT[world.way.type].takes != "digests"
     world.deliver(payload(world.way, state, text, cluster=text[:300] or "prod") if events else hostile(text, state))
 
     assert len(world.standin.taken) == 1
@@ -438,13 +453,14 @@ def strings(value: Any, without: frozenset[str] = frozenset()) -> list[str]:
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(text=st.text(st.characters(codec=None)), cluster=st.text(), state=st.sampled_from(STATES))
 def test_any_text_gives_json(name: str, text: str, cluster: str, state: State) -> None:
-    events = providers.CHAT[WAYS[name].type].takes == "events"
+    events = providers.CHAT[WAYS[name].type].takes != "digests"
     what = payload(WAYS[name], state, text, cluster) if events else hostile(text, state)
 
     bodies = [request.body for request in requests_of(name, what)]
 
     assert bodies
-    assert all(isinstance(json.loads(body), dict) for body in bodies)
+    if WAYS[name].content_type == "application/json":
+        assert all(isinstance(json.loads(body), dict | list) for body in bodies)
 
 
 @pytest.mark.parametrize("world", DIGESTS, indirect=True)

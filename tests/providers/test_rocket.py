@@ -42,7 +42,7 @@ def story(
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = providers.ChatType("rocket", "digests", edits="token", threads=True)
+    kind = providers.ChatType("rocket", "Rocket.Chat", "digests", edits="token", threads=True)
     monkeypatch.setitem(providers.CHAT, "rocket", kind)
 
 

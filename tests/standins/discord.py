@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from contract.way import Way
 from jsonschema import Draft202012Validator
 from standins.server import Answer, Asked, StandIn
 
@@ -155,3 +156,11 @@ def embedded(embed: dict[str, Any]) -> int:
     texts += [embed.get("author", {}).get("name", "")]
     texts += [text for field in embed.get("fields", ()) for text in (field.get("name", ""), field.get("value", ""))]
     return sum(len(text.encode("utf-16-le")) // 2 for text in texts)
+
+
+WAYS = {
+    "discord": Way(
+        "discord", "standins.discord", "Discord", content=(200, b'{"id":"1290000000000000000"}'), edits=True,
+        no=(b'{"message":"no","code":50035}', b'{"id":null}', b'{"id":"../1"}'), calls=("@everyone", "@here"),
+    ),
+}  # fmt: skip

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from contract.way import Way
 from jsonschema import Draft202012Validator
 from standins.server import Answer, Asked, StandIn
 
@@ -101,3 +102,16 @@ def _too_large(body: dict[str, Any]) -> list[str]:
 @cache
 def _schema() -> Draft202012Validator:
     return Draft202012Validator(json.loads(_SCHEMA.read_text()))
+
+
+WAYS = {
+    "teams connector": Way(
+        "msteams", "standins.msteams", "Teams", {"connector": True}, content=(200, b"1"), wordless=True,
+        calls=("<at>",),
+        host="acme.webhook.office.com",
+        no=(b"Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429",),
+    ),
+    "teams workflow": Way(
+        "msteams", "standins.msteams", "Teams", content=(202, b""), strict=False, calls=("<at>",)
+    ),
+}  # fmt: skip

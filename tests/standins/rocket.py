@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from contract.way import Way
 from jsonschema import Draft202012Validator
 from standins.server import Answer, Asked, StandIn
 
@@ -195,3 +196,19 @@ def _success(**more: object) -> Answer:
 
 def _failure(error: str, **more: object) -> Answer:
     return _answer(400, {"success": False, "error": error, **more})
+
+
+_CALLS = ("@all", "@here", "@channel")
+
+WAYS = {
+    "rocket api": Way(
+        "rocket", "standins.rocket", "Rocket", edits=True, calls=_CALLS,
+        content=(200, b'{"success":true,"channel":"x","message":{"_id":"jC9chsFddTvsbFQG7","rid":"GENERAL"}}'),
+        no=(b'{"success":false,"error":"error-not-allowed"}', b'{"success":"true"}'),
+    ),
+    "rocket webhook": Way(
+        "rocket", "standins.rocket", "RocketWebhook", plain=frozenset({"title"}), calls=_CALLS,
+        content=(200, b'{"success":true}'),
+        no=(b'{"success":false}', b'{"success":false,"error":"Invalid channel"}'),
+    ),
+}  # fmt: skip

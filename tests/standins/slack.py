@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from contract.way import Way
 from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
 from standins.server import Answer, Asked, StandIn
@@ -191,3 +192,17 @@ def _body(asked: Asked) -> dict[str, Any]:
 
 def _no(error: str) -> dict[str, Any]:
     return {"ok": False, "error": error}
+
+
+_CALLS = ("<!", "<@", "<#", "@here", "@channel", "@everyone")
+
+WAYS = {
+    "slack bot": Way(
+        "slack", "standins.slack", "SlackBot", edits=True, calls=_CALLS,
+        content=(200, b'{"ok":true,"channel":"C024BE91L","ts":"1700000000.000001"}'),
+        no=(b'{"ok":false,"error":"channel_not_found"}', b'{"ok":true}', b'{"ok":"true","channel":"C1","ts":"1.1"}'),
+    ),
+    "slack webhook": Way(
+        "slack", "standins.slack", "SlackWebhook", content=(200, b"ok"), no=(b"no_service", b"OK?"), calls=_CALLS
+    ),
+}  # fmt: skip

@@ -7,6 +7,7 @@ import hmac
 import json
 from typing import TYPE_CHECKING, Any
 
+from contract.way import Way
 from standins.server import Answer, Asked, StandIn
 from standins.slack import WEBHOOK_PATH
 
@@ -70,3 +71,9 @@ class Signed:
             return Answer(401)
         self.taken.append(json.loads(asked.body))
         return Answer(204)
+
+
+WAYS = {
+    "generic": Way("generic", "standins.webhook", "Receiver", content=(204, b""), strict=False),
+    "generic-hmac": Way("generic-hmac", "standins.webhook", "Signed", content=(204, b""), strict=False),
+}  # fmt: skip

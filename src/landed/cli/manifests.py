@@ -115,14 +115,36 @@ class _Gathered:
         made, problems, notes = targets(
             manifests,
             source,
-            served={*providers.GIT, *providers.CHAT},
             fallback=tokens(self._o),
             known=self._served,
         )
-        self.problems += [*unanswered(manifests), *problems, *_ambiguous(source, clusters)]
+        complaints = [complaint for target in made for complaint in _complaints(target)]
+        self.problems += [*unanswered(manifests), *problems, *complaints, *_ambiguous(source, clusters)]
         self.notes += notes
         self.targets += [_of_clusters(target, clusters) for target in made]
         self.secrets += hidden(made, manifests, source)
+
+
+def _complaints(target: Target) -> Iterator[Problem]:
+    """What a channel's own file has against its settings, and what is to be installed for it."""
+    channel, provider = target.channel, target.provider
+    if channel is None or provider is None:
+        return
+    about = f"Provider {provider.namespace}/{provider.name}"
+
+    def problem(field: str, what: str, instead: str) -> Problem:
+        place = structs.replace(provider.place, line=provider.lines.get(field) or provider.place.line)
+        return Problem(place, about, field, what, instead)
+
+    extra = providers.lacking(channel.type)
+    if extra:
+        yield problem("spec.type", f"{channel.type} takes a package that is not here", _install(extra))
+    look = getattr(providers.chat_module(channel.type), "complaints", None) if not extra else None
+    yield from (problem(*complaint) for complaint in (look(channel) if look is not None else ()))
+
+
+def _install(extra: str) -> str:
+    return f"Install it: pip install 'landed[{extra}]'. The image has it."
 
 
 def _ambiguous(source: SecretSource, clusters: Sequence[str]) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from landed.model import (
     Event,
     ObjectRef,
     Observation,
+    Occurrence,
     Outcome,
     Payload,
     Repository,
@@ -59,6 +60,8 @@ def situation(name: str, takes: str, cluster: str = "example", now: int = NOW) -
         return (Digest((story,), about), *answers)
     if takes == "events":
         return _events(outcome)
+    if takes == "occurrences":
+        return _occurrences(name, outcome)
     if takes == "dispatches":
         return tuple(Dispatch(_FLEET, event) for event in _events(outcome))
     if takes == "statuses":
@@ -134,6 +137,26 @@ def _events(outcome: Outcome) -> tuple[Event, ...]:
     return tuple(event for o in told for _, event in render.events(outcome.cluster, o))
 
 
+def _occurrences(name: str, outcome: Outcome) -> tuple[Occurrence, ...]:
+    """Of a recovery, only what ends."""
+    told = (o for o in outcome.observations if o.state is not State.PENDING or o.waits_for is not None)
+    return tuple(
+        Occurrence(
+            render.event(outcome.cluster, o),
+            o.state,
+            f"{outcome.cluster} {o.about}",
+            outcome.cluster,
+            o.since,
+            _FLEET,
+            _COMMIT,
+            render.commit_url(_FLEET, _COMMIT),
+            41.207,
+            o.changes,
+        )
+        for o in told
+    )[: 1 if name == "recovery" else None]
+
+
 def _statuses(outcome: Outcome) -> tuple[CommitStatus, ...]:
     """One for the object that it is about, and one for the commit on the whole cluster."""
     told = min(outcome.observations, key=lambda o: o.state is not State.FAILURE)
@@ -152,8 +175,10 @@ def _statuses(outcome: Outcome) -> tuple[CommitStatus, ...]:
     )
 
 
-def test_payload(takes: str) -> Digest | Event:
-    """What ``landed doctor --send-test`` sends to a channel that takes ``digests``, ``messages`` or ``events``."""
+def test_payload(takes: str) -> Digest | Event | Occurrence:
+    """What ``landed doctor --send-test`` sends to a channel that takes ``digests``, ``messages``, ``events`` or
+    ``occurrences``: of the last one that all is well, for nobody should be woken by a test.
+    """
     observation = Observation(
         ObjectRef("Kustomization", "flux-system", "test"),
         State.SUCCESS,
@@ -163,6 +188,9 @@ def test_payload(takes: str) -> Digest | Event:
         "A test message from landed doctor",
         revision="test@sha1:" + "0" * 40,
     )
+    event = render.event("test", observation)
+    if takes == "occurrences":
+        return Occurrence(event, State.SUCCESS, f"test {observation.about}", "test", NOW, _FLEET, "0" * 40)
     if takes == "events":
-        return render.event("test", observation)
+        return event
     return Digest((Story(Outcome("test", _FLEET, "0" * 40, (observation,))),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landed.http.answers import LATER, excerpt
+from landed.http.answers import LATER, excerpt, not_taken
 from landed.http.diagnosis import PROXY_REFUSES, Trouble, diagnose, refused_by_proxy
 from landed.http.door import USER_AGENT, Http
 from landed.http.pacing import Patience, TokenBucket, retry_after
@@ -27,6 +27,7 @@ __all__ = [
     "excerpt",
     "host_of",
     "json_request",
+    "not_taken",
     "refused_by_proxy",
     "retry_after",
     "secrets_of",

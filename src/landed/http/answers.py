@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from landed.errors import DeliveryError
@@ -64,6 +64,29 @@ def refusal(request: Request, answer: Response, uncertain: bool) -> DeliveryErro
         passing=answer.status in LATER or answer.status >= 500,
         uncertain=uncertain,
         gone=any(_says(answer, sign) for sign in request.gone),
+    )
+
+
+def not_taken(
+    response: Response,
+    hints: Mapping[str, str],
+    usual: str = "",
+    *,
+    passing: Iterable[str] = (),
+    gone: Iterable[str] = (),
+) -> DeliveryError:
+    """The error that a 2xx is which does not say that the message was taken.
+
+    The first of ``hints`` whose sign is in what it quotes says what to do, else ``usual``; ``passing`` and ``gone`` are
+    signs as well.
+    """
+    said = response.excerpt
+    return DeliveryError(
+        f"{response.origin} answered {status_text(response.status)} without taking the message"
+        f"{f': {said}' if said else ', but nothing else'}",
+        next((hint for sign, hint in hints.items() if sign in said), usual),
+        passing=any(sign in said for sign in passing),
+        gone=any(sign in said for sign in gone),
     )
 
 

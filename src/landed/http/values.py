@@ -32,6 +32,8 @@ class Request(Struct, frozen=True):
     """Statuses, or words of a refusal's body, which say that the message to be edited is not there any more."""
     repeatable: bool = False
     """Whether doing it twice is the same as doing it once, although its method does not say so."""
+    handle: str = ""
+    """What the service will call the message, where it does not say so itself."""
     hidden: tuple[Secret, ...] = ()
     """What is not in it and may not be quoted from an answer either, such as the key of a signature."""
 
@@ -74,6 +76,7 @@ def json_request(
     method: str = "POST",
     gone: tuple[str, ...] = (),
     repeatable: bool = False,
+    handle: str = "",
 ) -> Request:
     """Make a request of ``value`` as JSON. The same value gives the same bytes: members keep their order.
 
@@ -92,6 +95,7 @@ def json_request(
         hints or {},
         gone,
         repeatable,
+        handle,
     )
 
 

@@ -100,6 +100,10 @@ def _news(
         from landed.plan.rollouts import rollouts
 
         return rollouts(views, told, to, now, unread)
+    if to.takes == "occurrences":
+        from landed.plan.occurrences import occurrences
+
+        return occurrences(views, told, to, now)
     return digests(views, told, to, now) if to.takes == "digests" else events(views, told, to)
 
 

@@ -31,6 +31,8 @@ def _digest(outcomes: Iterable[tuple[View, Outcome]], told: Told, to: Destinatio
             continue
         current = view.commits_in(outcome.repository) if outcome.commit else ("",)
         mark = Mark(said.line, outcome.commit, said.fingerprint, current)
+        if held(to, said.state, now):
+            continue
         if said.state in QUIET and not told.knows(to.name):
             silent.append((to.name, mark))
         else:
@@ -39,6 +41,14 @@ def _digest(outcomes: Iterable[tuple[View, Outcome]], told: Told, to: Destinatio
         return News(None, tuple(silent))
     stories = tuple(story(said, told, to, now) for said, _ in new)
     return News(Update(to.name, tuple(mark for _, mark in new), dressed(Digest(stories), to)), tuple(silent))
+
+
+def held(to: Destination, state: State, now: int) -> bool:
+    """Whether it is kept for later: in quiet hours, everything but failures and silence. It stays news."""
+    if to.quiet is None or state in (State.FAILURE, State.STALE):
+        return False
+    begin, end = to.quiet(now)
+    return begin <= now < end
 
 
 #: What was so before a channel was served for the first time is nobody's news.
@@ -103,11 +113,11 @@ def _events(
     view: View, outcome: Outcome, observation: Observation, told: Told, to: Destination
 ) -> Iterator[tuple[Mark, Event | None]]:
     line = line_of(outcome.cluster, observation.about)
-    current = view.commits_of(observation.about) if outcome.commit else _still(line, told, to)
+    current = view.commits_of(observation.about) if outcome.commit else still(line, told, to)
     for part, event in render.events(outcome.cluster, observation):
-        print_ = f"{State.SUCCESS} {part}" if part else _fingerprint(observation, outcome)
+        print_ = f"{State.SUCCESS} {part}" if part else print_in(observation, outcome)
         mark = Mark(f"{line} {part.partition(' ')[0]}" if part else line, outcome.commit, print_, current)
-        if not _is_new(mark, observation, told, to):
+        if not is_new_of(mark, observation, told, to):
             continue
         said = structs.replace(event, severity="info") if part else event
         if _is_admitted(said, outcome.cluster, observation, to):
@@ -120,12 +130,12 @@ def _events(
             yield Mark(f"{line} health", outcome.commit, str(State.FAILURE), current), None
 
 
-def _still(line: str, told: Told, to: Destination) -> tuple[str, ...]:
+def still(line: str, told: Told, to: Destination) -> tuple[str, ...]:
     """What was told of commits still holds while an object has a trouble that no commit is known of."""
     return ("", *(e.commit for e in told.destinations.get(to.name, {}).get(line, ()) if e.commit and not e.past))
 
 
-def _is_new(mark: Mark, observation: Observation, told: Told, to: Destination) -> bool:
+def is_new_of(mark: Mark, observation: Observation, told: Told, to: Destination) -> bool:
     """What came and went is told once, and where it had no result when it was told of."""
     entry = told.entry(to.name, mark.line, mark.commit)
     return is_news(entry, mark.fingerprint, past=observation.past and entry is not None and entry.state in RESULTS)
@@ -143,7 +153,7 @@ def _is_admitted(event: Event, cluster: str, observation: Observation, to: Desti
     return any(admits(alert, event.severity, event.message) for alert in asking)
 
 
-def _fingerprint(observation: Observation, outcome: Outcome) -> str:
+def print_in(observation: Observation, outcome: Outcome) -> str:
     """Of what has no commit, the revision tells one from another; of a release also what it says."""
     if outcome.commit or observation.state is not State.SUCCESS or not observation.revision:
         return fingerprint(observation)

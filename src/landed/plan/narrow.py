@@ -22,7 +22,7 @@ COMMIT = "commit"
 #: What Flux says of a wait for a dependency in its event; the object itself names the dependency.
 WAITS = "Dependencies do not meet ready condition, retrying in 30s"
 
-_CHANNELS = frozenset({"digests", "messages", "events"})
+_CHANNELS = frozenset({"digests", "messages", "events", "occurrences"})
 
 
 def narrowed(look: Look, to: Destination) -> Look:
@@ -56,7 +56,7 @@ class _Narrowing:
         silent = [o for o in map(self._wanted, self._look.silent) if o is not None]
         if self._to.takes in _CHANNELS:
             fetched = [o for o in map(self._wanted, self._look.fetched) if o is not None and not o.closes]
-            judged = self._to.takes != "events"
+            judged = self._to.takes not in ("events", "occurrences")
             outcomes = [*_joined(self._look.cluster, outcomes, [o for o in fetched if o.commit], judged=judged)]
             silent += [o for o in fetched if not o.commit]
         else:

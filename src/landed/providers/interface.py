@@ -2,13 +2,14 @@
 
 Two shapes, on purpose. A Git host may have an SDK and must be able to *read back*, so it is an object that does.
 A chat service is a *translation*: a module with one pure function from what is to be said to the requests that say it,
-and one that judges the answer; ``http.Http`` does the sending.
+and one that judges the answer; ``http.Http`` does the sending, or a door of its own where the service does not speak
+HTTP, or wants to be shown more than a token.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from landed.http import Http, Request, Response, TokenBucket
 from landed.model import (
@@ -20,6 +21,7 @@ from landed.model import (
     Finding,
     GitHost,
     Held,
+    Occurrence,
     Payload,
     Relation,
     Repository,
@@ -28,6 +30,9 @@ from landed.providers.asking import ARRIVED, Answer
 from landed.render import cut
 
 P = TypeVar("P")
+
+#: What a channel can be told.
+Said: TypeAlias = Digest | Event | Occurrence
 
 #: Repositories that ``landed doctor`` looks at on one host.
 EXAMINED = 5
@@ -86,12 +91,13 @@ class GitProviderModule(Protocol):
 class ChatProviderModule(Protocol):
     """A file of ``providers/chat``: a translation, without any I/O."""
 
-    def requests(self, channel: Channel, payload: Digest | Event) -> Sequence[Request]:
-        """Everything to send, in order. Pure: the same payload gives the same bytes.
+    def requests(self, channel: Channel, payload: Said) -> Sequence[Request]:
+        """Everything to send, in order; nothing where the service need not hear of it. Pure: the same payload gives the
+        same bytes.
 
         A digest with a ``handle`` edits that message, or, where it is a reply, answers it. A request that edits says in
         ``gone`` how the service calls a message that is not there any more. Raises DeliveryError where the channel's
-        settings cannot be used.
+        settings cannot be used, and TypeError for a payload that the type does not take.
         """
 
     def acknowledged(self, response: Response) -> str:
@@ -99,6 +105,40 @@ class ChatProviderModule(Protocol):
 
         Gives what the service calls the message, to edit it later; "" where it cannot be edited.
         """
+
+
+class Complaint(NamedTuple):
+    """What is wrong with one setting of a Provider. Holds no value of a Secret."""
+
+    field: str
+    """``spec.channel``, or ``spec.secretRef`` where it is in the Secret."""
+    what: str
+    """``it names no topic``"""
+    instead: str
+    """What to write: ``Write it as STREAM/TOPIC.``"""
+
+
+class Particular(Protocol):
+    """What a file of ``providers/chat`` may have besides, where its settings have rules of their own."""
+
+    def complaints(self, channel: Channel) -> Sequence[Complaint]:
+        """Everything that is wrong with the settings; asked before anything is sent. That what ``registry`` says it
+        ``needs`` is there, and that the address is one, was looked at before.
+        """
+
+
+class Door(Protocol):
+    """A way out. Safe to use from several threads."""
+
+    def send(self, request: Request) -> Response:
+        """Send ``request``, again where that is right, and give the answer. Raises DeliveryError for all else."""
+
+
+class DoorModule(Protocol):
+    """A file of ``providers/doors``."""
+
+    def door(self, channel: Channel, http: Callable[[], Http]) -> Door:
+        """The way out to ``channel``; ``http`` opens the usual one. No connection is made yet."""
 
 
 def wanted(kind: type[P], payload: object) -> P:
@@ -135,11 +175,16 @@ __all__ = [
     "Channel",
     "ChatProviderModule",
     "CommitReader",
+    "Complaint",
+    "Door",
+    "DoorModule",
     "GitHost",
     "GitProvider",
     "GitProviderModule",
     "Held",
     "Http",
+    "Particular",
+    "Said",
     "arrived",
     "first_five",
     "wanted",

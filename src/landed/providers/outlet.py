@@ -20,6 +20,7 @@ from landed.model import (
     GitHost,
     Held,
     Network,
+    Occurrence,
     Payload,
     Relation,
     Repository,
@@ -30,7 +31,7 @@ from landed.repositories import below
 
 if TYPE_CHECKING:
     from landed.http import Http, Request, TokenBucket
-    from landed.providers.interface import CommitReader, GitProvider
+    from landed.providers.interface import CommitReader, Door, GitProvider, Said
 
 
 class Outlet(Protocol):
@@ -191,9 +192,11 @@ class ChannelOutlet:
             "messages" if edits else kind.takes,
             threads=kind.threads,
             alerts=(alert,) if alert else (),
+            whole=kind.whole,
         )
         self._channel = channel
         self._http = http
+        self._door: Door | None = None
         self._posted: dict[str, str] = {}
 
     def lane(self, update: Update) -> str:
@@ -205,10 +208,10 @@ class ChannelOutlet:
 
         A reply to a message that this run has posted finds it; one to a message that could not be posted waits.
         """
-        payload = update.payload
-        assert isinstance(payload, Digest | Event)  # noqa: S101 — the plan pairs them
-        if isinstance(payload, Event) or not payload.about:
-            return self._send(payload)
+        payload = _told(update.payload)
+        if not (isinstance(payload, Digest) and payload.about):
+            given = self._send(payload)
+            return given if isinstance(payload, Occurrence) else ""
         # Without a handle it is to be a new message, even where this run has posted one about the same before.
         known = self._posted.get(payload.about) if payload.handle or payload.reply else None
         handle = known or payload.handle
@@ -226,14 +229,21 @@ class ChannelOutlet:
 
     def requests(self, payload: Payload) -> Sequence[Request]:
         """What would be sent, in order. Raises DeliveryError where the channel's settings cannot be used."""
-        assert isinstance(payload, Digest | Event)  # noqa: S101 — the plan pairs them
-        return providers.chat_module(self._channel.type).requests(self._channel, payload)
+        return providers.chat_module(self._channel.type).requests(self._channel, _told(payload))
 
-    def _send(self, payload: Digest | Event) -> str:
+    def _send(self, payload: Said) -> str:
         module = providers.chat_module(self._channel.type)
-        http = self._http()
-        handles = [module.acknowledged(http.send(request)) for request in self.requests(payload)]
+        handles = [
+            module.acknowledged(self._out().send(request)) or request.handle for request in self.requests(payload)
+        ]
         return next(filter(None, handles), "")
+
+    def _out(self) -> Door:
+        """The way out, opened at the first call."""
+        if self._door is None:
+            name = providers.CHAT[self._channel.type].door
+            self._door = providers.door_module(name).door(self._channel, self._http) if name else self._http()
+        return self._door
 
     def held(self, repository: Repository, commit: str) -> Mapping[str, Held]:
         """Nothing: what people were told cannot be looked up."""
@@ -250,3 +260,8 @@ class ChannelOutlet:
     def relation(self, repository: Repository, commit: str, other: str) -> Relation:
         """Always raises DeliveryError: it is no Git host."""
         raise DeliveryError(f"{self._channel.name} knows no commits.")
+
+
+def _told(payload: Payload) -> Said:
+    assert isinstance(payload, Digest | Event | Occurrence)  # noqa: S101 — the plan pairs them
+    return payload

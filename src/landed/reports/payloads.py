@@ -11,6 +11,7 @@ from landed.model import (
     Digest,
     Dispatch,
     Event,
+    Occurrence,
     Payload,
     Repository,
     State,
@@ -55,6 +56,8 @@ def words(update: Update) -> Words:
     if isinstance(payload, Digest):
         return _digest(payload)
     commit = update.marks[0].commit[:8] if update.marks else ""
+    if isinstance(payload, Occurrence):
+        return _event("event", commit or "–", payload.event)._replace(state=payload.state)
     if isinstance(payload, Dispatch):
         return _event("dispatch", f"{payload.repository.path}@{commit}", payload.event)
     return _event("event", commit or "–", payload)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 from msgspec import structs
 
@@ -25,7 +26,7 @@ APP_KEYS = (
     "githubAppInstallationOwner",
     "githubAppBaseURL",
 )
-KEYS = ("address", "token", "username", "password", "headers", "proxy", *APP_KEYS, *TLS_KEYS)
+KEYS = ("address", "token", "creds", "nkey", "username", "password", "headers", "proxy", *APP_KEYS, *TLS_KEYS)
 
 
 class Case:
@@ -132,6 +133,18 @@ class Case:
             return False
         self.remark(parts.scheme, authority(parts))
         return True
+
+    def check_scheme(self, address: Secret, schemes: Sequence[str]) -> bool:
+        """Whether it begins with one of ``schemes`` and names a host; a problem if not."""
+        try:
+            parts = urlsplit(address.reveal())
+            good = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            good = False
+        if not good:
+            begin = " or ".join(f"{scheme}://" for scheme in schemes)
+            self.problem(self.addressed, "the address is not one for this type", f"Begin it with {begin} and a host.")
+        return good
 
     def remark(self, scheme: str, host: str) -> None:
         """A note where all that is sent can be overheard."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from landed.config.manifests.case import NOTHING, Case
 from landed.model import Channel, Network, Secret
+from landed.registry import WEB
 
 SLACK_API = "https://slack.com/api/chat.postMessage"
 ROCKET_API = "/api/v1/chat.postMessage"
@@ -62,15 +63,39 @@ def _nowhere(case: Case, otherwise: str = "") -> None:
         )
 
 
+#: The keys that say who we are without a user's name; the first one that is there counts.
+_TOKENS = ("token", "creds", "nkey")
+
+
 def _plain(case: Case) -> tuple[Secret, Secret] | None:
-    """An address, and a token where the type has one."""
-    token = case.key("token") if "token" in case.kind.uses else NOTHING
+    """What the type needs, each where it belongs."""
+    token = next((case.key(key) for key in _TOKENS if key in case.kind.uses and case.key(key)), NOTHING)
     if token and "token" in case.cut:  # a receiver may have been told a key with a line break at its end
         case.note("blanks or line breaks at the ends of `token` are no part of the key.")
-    if "token" in case.kind.needs and not token:
-        case.lack("token")
-    address = _web(case)
-    return (address, token) if address else None
+    for key in ("token", "password"):
+        if key in case.kind.needs and not case.key(key):
+            case.lack(key)
+    if "username" in case.kind.needs and not case.username():
+        case.problem("spec.username", "there is none", "Give it here, or as `username` in the Secret.")
+    if "channel" in case.kind.needs and not case.provider.channel.strip():
+        case.problem("spec.channel", "there is none", f"The type {case.provider.type} must be told where to post.")
+    address = _address(case)
+    return None if case.problems else (address, token)
+
+
+def _address(case: Case) -> Secret:
+    """The address, as the type takes it: a URL with certain schemes, or any text."""
+    if "address" not in case.kind.uses:
+        return NOTHING
+    address, schemes = case.address(), case.kind.schemes
+    if not address:
+        if "address" in case.kind.needs:
+            _nowhere(case)
+    elif schemes == WEB:
+        case.check_web(address)
+    elif case.check_address(address) and schemes:
+        case.check_scheme(address, schemes)
+    return address
 
 
 def _web(case: Case) -> Secret:

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from landed.config.manifests.reading import Reading
-from landed.config.manifests.rules import COMMIT_STATUSES, PROVIDER, TYPES, whole
+from landed.config.manifests.rules import COMMIT_STATUSES, PROVIDER, whole
+from landed.config.manifests.types import TYPES
 from landed.config.manifests.values import Provider
 from landed.model import Secret
 
@@ -68,8 +69,10 @@ def _seconds(reading: Reading, text: str) -> float:
 
 
 def _remarks(reading: Reading, spec: dict[str, Any]) -> None:
-    since = TYPES[spec["type"]]
-    if since > reading.version:
+    since = TYPES[spec["type"]].since
+    if not since:
+        reading.note(f"the type {spec['type']} is one of ours: Flux does not know it, and a cluster refuses it")
+    elif since > reading.version:
         reading.note(f"{reading.version} does not know the type {spec['type']}; it is read as {since}")
     if "interval" in spec:
         reading.note("spec.interval has no effect")

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from landed.config.manifests.types import TYPES
+
 GROUP = "notification.toolkit.fluxcd.io"
 VERSIONS = ("v1beta1", "v1beta2", "v1beta3")
 NEWEST = VERSIONS[-1]
@@ -73,20 +75,8 @@ METADATA = Rule(
     },
 )
 
-_TYPES = (
-    "alertmanager azuredevops azureeventhub bitbucket discord generic generic-hmac github githubdispatch gitlab "
-    "googlechat grafana lark matrix msteams opsgenie rocket sentry slack telegram webex"
-)
-_TYPES_2 = "bitbucketserver datadog gitea googlepubsub pagerduty"
-_TYPES_3 = "giteapullrequestcomment githubpullrequestcomment gitlabmergerequestcomment incident.io nats otel zoom zulip"
-#: Type → the version that knows it first.
-TYPES: Mapping[str, str] = {
-    **dict.fromkeys(_TYPES.split(), "v1beta1"),
-    **dict.fromkeys(_TYPES_2.split(), "v1beta2"),
-    **dict.fromkeys(_TYPES_3.split(), "v1beta3"),
-}
 #: The types that take ``commitStatusExpr``.
-COMMIT_STATUSES = ("azuredevops", "bitbucket", "bitbucketserver", "gitea", "github", "gitlab")
+COMMIT_STATUSES = tuple(sorted(name for name, kind in TYPES.items() if "expression" in kind.uses))
 
 _REFERENCE = {"name": Rule(needed=True, empty=False)}
 REFERENCE = Rule("object", fields=_REFERENCE)

@@ -6,7 +6,7 @@ token, takes a password with the user in the Provider, and lets every type have 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
@@ -16,7 +16,7 @@ from landed.config.manifests.case import APP_KEYS, Case
 from landed.config.manifests.githost import Options
 from landed.config.manifests.network import network
 from landed.config.manifests.secrets import SecretSource
-from landed.config.manifests.types import names, refusal
+from landed.config.manifests.types import TYPES, names
 from landed.config.manifests.values import Listener, Manifests, Problem, Provider
 from landed.model import Alert, Channel, GitHost, Repository, Secret
 
@@ -56,15 +56,13 @@ def targets(
     manifests: Manifests,
     secret: SecretSource,
     *,
-    served: Collection[str],
     fallback: Mapping[str, Secret] | None = None,
     known: Sequence[GitHost] = (),
 ) -> Worked:
     """The destinations, everything that is wrong with them, and what is worth knowing.
 
-    ``served`` are the types that can be told; ``fallback`` the options' tokens by type of Git host, for Providers whose
-    Secret has none, and ``known`` the hosts that the options serve. Where there are problems the destinations are not
-    all that were meant.
+    ``fallback`` are the options' tokens by type of Git host, for Providers whose Secret has none, and ``known`` the
+    hosts that the options serve. Where there are problems the destinations are not all that were meant.
     """
     made: list[Target] = []
     problems: list[Problem] = []
@@ -77,9 +75,9 @@ def targets(
             notes.append(f"{about} is suspended.")
         elif not listeners:
             notes.append(f"{about} is not used: no Alert in its namespace names it.")
-        elif reason := refusal(provider.type, served):
+        elif provider.type not in TYPES:
             place = structs.replace(provider.place, line=provider.lines.get("spec.type") or provider.place.line)
-            problems.append(Problem(place, about, "spec.type", reason, names(served)))
+            problems.append(Problem(place, about, "spec.type", "there is no such type", names()))
         else:
             case = Case(provider, secret)
             made += _made(case, listeners, options)

@@ -16,7 +16,7 @@ from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, clean, json_request, status_text
 from landed.messages import Message, Passage, fitted, message, within
-from landed.model import Channel, Digest, Event, Secret
+from landed.model import Channel, Digest, Event, Occurrence, Secret
 
 #: https://docs.discord.com/developers/resources/message#embed-object-embed-limits . Discord counts code points; what
 #: counts UTF-16 units (clients, libraries) counts more, so these are limits of UTF-16 units.
@@ -45,7 +45,7 @@ _HINTS = {
 _GONE = ("Unknown Message", '"code": 10008', '"code":10008')
 
 
-def requests(channel: Channel, payload: Digest | Event) -> Sequence[Request]:
+def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
     """One message: a new one, or a digest's own message as it stands now. A webhook cannot answer in a thread."""
     if not isinstance(payload, Digest):
         raise TypeError("discord takes digests")

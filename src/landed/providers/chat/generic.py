@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from landed.events import body, headers
 from landed.http import Request, Response
-from landed.model import Channel, Digest, Event
+from landed.model import Channel, Digest, Event, Occurrence
 
 
-def requests(channel: Channel, payload: Digest | Event) -> Sequence[Request]:
+def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
     """One POST of the event. Raises DeliveryError for a header of the channel that cannot be sent."""
     if not isinstance(payload, Event):
         raise TypeError("generic takes events")

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from landed import events
 from landed.errors import DeliveryError
 from landed.http import Request, Response
-from landed.model import Channel, Digest, Event, Secret
+from landed.model import Channel, Digest, Event, Occurrence, Secret
 
 
-def requests(channel: Channel, payload: Digest | Event) -> Sequence[Request]:
+def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
     """One POST of the event, signed with the channel's token, byte for byte as it was given.
 
     Raises DeliveryError where there is no token, or for a header of the channel that cannot be sent.

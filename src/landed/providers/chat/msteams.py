@@ -17,7 +17,7 @@ from urllib.parse import quote
 from landed.errors import DeliveryError
 from landed.http import Request, Response, host_of, json_request, status_text
 from landed.messages import Message, Passage, fitted, message, within
-from landed.model import Channel, Digest, Event, State
+from landed.model import Channel, Digest, Event, Occurrence, State
 
 #: Teams takes about 28 KB, however a flow may write the message again:
 #: https://learn.microsoft.com/microsoftteams/limits-specifications-teams
@@ -61,7 +61,7 @@ _RETIRED = f"Microsoft has retired this kind of webhook. {_MAKE}"
 _REFUSED = ("400", "401", "403", "404", "410")
 
 
-def requests(channel: Channel, payload: Digest | Event) -> Sequence[Request]:
+def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted."""
     if not isinstance(payload, Digest):
         raise TypeError("msteams takes digests")

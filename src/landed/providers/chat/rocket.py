@@ -18,7 +18,7 @@ from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, clean, json_request, status_text
 from landed.messages import Message, Passage, fitted, message, within
-from landed.model import Channel, Digest, Event, Secret
+from landed.model import Channel, Digest, Event, Occurrence, Secret
 
 #: The setting ``Message_MaxAllowedSize`` where nobody has changed it, in UTF-16 units.
 LIMIT = 5000
@@ -68,7 +68,7 @@ class _Answer(Struct, frozen=True):
     message: _Posted | str = ""
 
 
-def requests(channel: Channel, payload: Digest | Event) -> Sequence[Request]:
+def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted. With a token it goes through the API.
 
     Before an answer the message is asked for: one to a message that was deleted would be seen by nobody.

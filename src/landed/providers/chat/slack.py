@@ -19,7 +19,7 @@ from landed.errors import DeliveryError
 from landed.http import Request, Response, clean, json_request, status_text
 from landed.messages import Message, Passage, fitted, within
 from landed.messages import message as said
-from landed.model import Channel, Digest, Event, Secret
+from landed.model import Channel, Digest, Event, Occurrence, Secret
 
 #: 50 blocks a message, 3000 characters a section, 10 fields of 2000 in one (https://docs.slack.dev/reference/block-kit).
 #: All details of a message share 10,000 characters, and a field has 600: nobody reads more.
@@ -104,7 +104,7 @@ class _Answer(Struct, frozen=True):
     message: _Posted = _Posted()
 
 
-def requests(channel: Channel, payload: Digest | Event) -> Sequence[Request]:
+def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted. With a token it is a bot's."""
     if not isinstance(payload, Digest):
         raise TypeError("slack takes digests")

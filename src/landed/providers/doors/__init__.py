@@ -1,0 +1,1 @@
+"""Ways out to services that are not told by HTTP alone."""
