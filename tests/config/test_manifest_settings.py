@@ -544,8 +544,45 @@ def test_headers(type_: str) -> None:
 
 # ── proxies, certificates, timeouts ─────────────────────────────────────────────────────────────────────────────────
 
+#: What the types have to have in the Provider itself, address apart.
+FIELDS: dict[str, dict[str, str]] = {
+    "email": {"channel": "team@example.com"},
+    "googlepubsub": {"channel": "landed"},
+    "matrix": {"channel": "!room:example.com"},
+    "nats": {"channel": "flux.events"},
+    "pagerduty": {"channel": "R0UT1NGK3Y"},
+    "telegram": {"channel": "-1001234567890"},
+    "webex": {"channel": "Y2lzY29zcGFyazovL3VzL1JPT00"},
+    "zulip": {"channel": "deploys/fleet"},
+}
+
 #: One Provider of each type that is served.
 ONE_OF_EACH: dict[str, tuple[str, dict[str, str]]] = {
+    "alertmanager": ("https://alertmanager.example.com/api/v2/alerts/", {"token": "t0ken"}),
+    "apprise": ("json://hooks.example.com/x", {}),
+    "azureeventhub": (
+        "Endpoint=sb://n.servicebus.windows.net/;SharedAccessKeyName=a;SharedAccessKey=b=;EntityPath=h",
+        {},
+    ),
+    "datadog": ("https://api.datadoghq.eu", {"token": "t0ken"}),
+    "email": ("smtp://mail.example.com:587", {"username": "landed@example.com", "password": "p4ssword"}),
+    "googlechat": ("https://chat.example.com/v1/spaces/A/messages?key=k&token=t", {}),
+    "googlepubsub": ("my-project", {"token": '{"type": "service_account"}'}),
+    "grafana": ("https://grafana.example.com/api/annotations", {"token": "t0ken"}),
+    "incident.io": ("https://api.incident.example.com/v2/alert_events/http/01ABC", {"token": "t0ken"}),
+    "lark": ("https://open.example.com/open-apis/bot/v2/hook/x", {}),
+    "matrix": ("https://matrix.example.com", {"token": "t0ken"}),
+    "mattermost": ("https://mm.example.com/hooks/x", {}),
+    "nats": ("nats://nats.example.com:4222", {"username": "u", "password": "p4ssword"}),
+    "ntfy": ("https://ntfy.example.com/deploys", {}),
+    "opsgenie": ("https://api.opsgenie.example.com/v2/alerts", {"token": "t0ken"}),
+    "otel": ("https://otel.example.com/v1/traces", {}),
+    "pagerduty": ("https://events.pagerduty.example.com", {}),
+    "sentry": ("https://key@sentry.example.com/1", {}),
+    "telegram": ("", {"token": "1:t0ken"}),
+    "webex": ("https://webexapis.example.com/v1/messages", {"token": "t0ken"}),
+    "zoom": ("https://integrations.zoom.example.com/chat/webhooks/incomingwebhook/x", {"token": "t0ken"}),
+    "zulip": ("https://zulip.example.com", {"username": "bot@example.com", "password": "k3y"}),
     "slack": (HOOK, {}),
     "msteams": ("https://a.logic.azure.com/x", {}),
     "discord": ("https://discord.com/api/webhooks/1/x", {}),
@@ -580,20 +617,21 @@ def test_there_is_one_of_each() -> None:
 @pytest.mark.parametrize("type_", SERVED)
 def test_every_type_honours_its_proxy_certificates_and_timeout(type_: str) -> None:
     address, keys = ONE_OF_EACH[type_]
-    assert way(work(provider(type_, address), keys or None)) == USUAL
+    more = FIELDS.get(type_, {})
+    assert way(work(provider(type_, address, **more), keys or None)) == USUAL
     others = {
         "proxy": {"address": "https://proxy.example.com:8080", "username": "us er", "password": "p@ss"},
         "tls": {"ca.crt": CA, "tls.crt": CERT, "tls.key": KEY},
     }
-    full = provider(type_, address, proxy_secret="proxy", cert_secret="tls", timeout=3.0, proxy="http://other")
+    full = provider(type_, address, proxy_secret="proxy", cert_secret="tls", timeout=3.0, proxy="http://other", **more)
     expected = Network(
         Secret("https://us%20er:p%40ss@proxy.example.com:8080"), CA.strip(), CERT.strip(), Secret(KEY.strip()), 3.0
     )
     assert way(work(full, {"proxy": "http://third", "username": "x", **keys}, others=others)) == expected
     inside = {**keys, "proxy": "http://third\n", "caFile": CA, "certFile": CERT, "keyFile": KEY}
-    done = way(work(provider(type_, address, proxy="http://other"), inside))
+    done = way(work(provider(type_, address, proxy="http://other", **more), inside))
     assert done == Network(Secret("http://third"), CA.strip(), CERT.strip(), Secret(KEY.strip()), 15.0)
-    assert way(work(provider(type_, address, proxy="socks5://other:1"), keys or None)).proxy == Secret(
+    assert way(work(provider(type_, address, proxy="socks5://other:1", **more), keys or None)).proxy == Secret(
         "socks5://other:1"
     )
 

@@ -58,7 +58,7 @@ def named(**metadata: Any) -> dict[str, Any]:
 WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "no type": (provider({"channel": "a"}), "spec.type", "missing"),
     "unknown type": (provider({"type": "teams"}), "spec.type", 'there is no "teams". Did you mean msteams?'),
-    "odd type": (provider({"type": "qqqqqqqq"}), "spec.type", "Take one of alertmanager, azuredevops,"),
+    "odd type": (provider({"type": "qqqqqqqq"}), "spec.type", "Take one of alertmanager, apprise, azuredevops,"),
     "type in capitals": (provider({"type": "Slack"}), "spec.type", "Did you mean slack?"),
     "misspelt field": (provider({**PROVIDER, "chanel": "a"}), "spec.chanel", "Did you mean channel?"),
     "field in lower case": (provider({**PROVIDER, "secretref": {}}), "spec.secretref", "Did you mean secretRef?"),

@@ -84,7 +84,7 @@ PROVIDER = Rule(
     "object",
     needed=True,
     fields={
-        "type": Rule(needed=True, choices=tuple(TYPES)),
+        "type": Rule(needed=True, choices=tuple(sorted(TYPES))),
         "interval": Rule(
             pattern=r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+",
             form="numbers with ms, s, m or h, such as 10m",
