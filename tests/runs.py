@@ -95,7 +95,7 @@ class Runs:
         self.told.serve(self.to.name)
         self.taken = set()
         delivered = [self._deliver(update) for update in due.updates]
-        if all(delivered):
+        if all(delivered) and not due.held:
             take_stock(looks, self.told)
         return due
 

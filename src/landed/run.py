@@ -167,7 +167,7 @@ def once(
     served = _serve(line, looks, told, due)
     deliveries = (*unread, *deliver(line.parts, due.updates, told), *outstanding)
     if served or asked or len(deliveries) > len(outstanding) or observed or _new_stock(line, looks, told):
-        _remember(line, looks, told, deliveries)
+        _remember(line, looks, told, deliveries, held=due.held)
     return _report(line, looks, deliveries, structs.replace(due, updates=()))
 
 
@@ -347,10 +347,17 @@ def _serve(line: Line, looks: Iterable[Look], told: Told, due: Plan) -> bool:
     return any(fresh) or bool(due.silent)
 
 
-def _remember(line: Line, looks: Iterable[Look], told: Told, deliveries: Sequence[Delivery]) -> None:
-    """Take down how far this look reached, if everything it brought is told, and write the ledger."""
-    if not any(delivery.error for delivery in deliveries):
+def _remember(
+    line: Line, looks: Iterable[Look], told: Told, deliveries: Sequence[Delivery], *, held: bool = False
+) -> None:
+    """Take down how far this look reached, if everything it brought is told, and write the ledger.
+
+    Where something is ``held`` for later, histories are wanted from the same time on again.
+    """
+    failed = any(delivery.error for delivery in deliveries)
+    if not failed:
         told.settle()
+    if not failed and not held:
         if line.details:
             from landed.plan.changes import take_stock
 

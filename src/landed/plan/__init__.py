@@ -37,6 +37,8 @@ class Plan(Struct, frozen=True):
     """What is left out on purpose."""
     problems: tuple[str, ...] = ()
     """What cannot be told, because it cannot be named."""
+    held: bool = False
+    """Whether something is kept until quiet hours are over."""
 
 
 def plan(
@@ -63,6 +65,7 @@ def plan(
         tuple(pair for n in news for pair in n.silent),
         tuple(dict.fromkeys(n.note for n in news if n.note)),
         tuple(dict.fromkeys(n.problem for n in news if n.problem)),
+        any(n.held for n in news),
     )
 
 

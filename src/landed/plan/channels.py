@@ -23,6 +23,7 @@ def digests(views: Sequence[View], told: Told, to: Destination, now: int) -> Ite
 def _digest(outcomes: Iterable[tuple[View, Outcome]], told: Told, to: Destination, now: int) -> News:
     new: list[tuple[Telling, Mark]] = []
     silent: list[tuple[str, Mark]] = []
+    later = 0
     for view, outcome in outcomes:
         said = telling(view, outcome, told, to)
         if said is None or not _is_told(said, to) or is_mute(said, told, to):
@@ -31,16 +32,18 @@ def _digest(outcomes: Iterable[tuple[View, Outcome]], told: Told, to: Destinatio
             continue
         current = view.commits_in(outcome.repository) if outcome.commit else ("",)
         mark = Mark(said.line, outcome.commit, said.fingerprint, current)
-        if held(to, said.state, now):
-            continue
         if said.state in QUIET and not told.knows(to.name):
             silent.append((to.name, mark))
+        elif held(to, said.state, now):
+            later += 1
         else:
             new.append((said, mark))
+    kept = News(None, tuple(silent), note=held_back(to) if later else "", held=bool(later))
     if not new:
-        return News(None, tuple(silent))
+        return kept
     stories = tuple(story(said, told, to, now) for said, _ in new)
-    return News(Update(to.name, tuple(mark for _, mark in new), dressed(Digest(stories), to)), tuple(silent))
+    update = Update(to.name, tuple(mark for _, mark in new), dressed(Digest(stories), to))
+    return structs.replace(kept, update=update)
 
 
 def held(to: Destination, state: State, now: int) -> bool:
@@ -49,6 +52,11 @@ def held(to: Destination, state: State, now: int) -> bool:
         return False
     begin, end = to.quiet(now)
     return begin <= now < end
+
+
+def held_back(to: Destination) -> str:
+    """What to say of it."""
+    return f"{to.name}: quiet hours: whatever is no failure is told when they are over."
 
 
 #: What was so before a channel was served for the first time is nobody's news.

@@ -22,6 +22,8 @@ class News(Struct, frozen=True):
     """What is left out on purpose."""
     problem: str = ""
     """What could not be told, because it could not be named."""
+    held: bool = False
+    """Whether something is kept for later: it stays news."""
 
 
 class View:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from msgspec import Struct, structs
 
 from landed.model import RESULTS, Destination, Digest, Mark, Observation, Outcome, Repository, State, Story, Update
-from landed.plan.channels import QUIET, dressed, rest
+from landed.plan.channels import QUIET, dressed, held, held_back, rest
 from landed.plan.news import News, View
 from landed.plan.stories import AGAIN, FETCHED, Telling, is_mute, is_new, line_in, story, telling
 from landed.told import Entry, Told
@@ -34,9 +34,35 @@ def rollouts(
                 together[outcome.repository, outcome.commit].append((view, said))
     left = _superseded(views, told, to) if told.knows(to.name) else {}
     in_order = [key for key, _ in sorted(together.items(), key=lambda item: _newest_last(item[1]))]
-    for key in (*in_order, *(key for key in left if key not in together)):
-        yield from _Rollout(*key, together.get(key, ()), left.get(key, ()), told, to, now, unread).due()
+    all_ = [
+        _Rollout(*key, together.get(key, ()), left.get(key, ()), told, to, now, unread)
+        for key in (*in_order, *(key for key in left if key not in together))
+    ]
+    late = [rollout for rollout in all_ if rollout.was_held]
+    if len(late) < 2:
+        late = []
+    for rollout in all_:
+        if rollout not in late:
+            yield from rollout.due()
+    if late:
+        yield from _after_quiet_hours(late, to)
     yield rest(views, told, to, now)
+
+
+def _after_quiet_hours(rollouts: Iterable[_Rollout], to: Destination) -> Iterator[News]:
+    """One message for all that was held. Messages that are there already are edited, which calls nobody."""
+    stories: list[Story] = []
+    marks: list[Mark] = []
+    for rollout in rollouts:
+        edit, said, answered = rollout.summed_up()
+        if edit is not None:
+            yield edit
+        for story_, mark in said:
+            stories += [story_] if story_ not in stories else []
+            marks.append(mark)
+        marks += answered
+    if marks:
+        yield News(Update(to.name, tuple(marks), dressed(Digest(tuple(stories)), to)))
 
 
 def _newest_last(parts: Iterable[tuple[View, Telling]]) -> bool:
@@ -60,6 +86,11 @@ class _Part(Struct, frozen=True):
         if self.said.state is not State.PENDING or entry is None:
             return is_new(self.said, entry)
         return entry.past or (entry.state not in RESULTS and entry.fingerprint != self.mark.fingerprint)
+
+    @property
+    def happened(self) -> int:
+        """When the last of its objects came to say what it says."""
+        return max(o.since for o in self.said.outcome.observations)
 
     @property
     def reply(self) -> Mark | None:
@@ -102,6 +133,9 @@ class _Rollout:
             self._part(view, said, now) for view, said in parts if not is_mute(said, told, to) and _worth_it(said)
         ]
         lines = {cluster: f"{cluster} {repository}" for cluster in unread}
+        self._new = [part for part in self._parts if part.news]
+        self._replies = [(part, mark) for part in self._parts if (mark := part.reply) is not None]
+        self._now = now
         self._unread = tuple(sorted(c for c, line in lines.items() if told.entry(to.name, line, commit)))
 
     def _part(self, view: View, said: Telling, now: int) -> _Part:
@@ -113,11 +147,13 @@ class _Rollout:
 
     def due(self) -> Iterator[News]:
         """The message, posted or edited; then the replies."""
-        new = [part for part in self._parts if part.news]
-        if new and self._quiet():
+        new, replies = self._new, self._replies
+        if new and self._baseline():
             yield News(silent=tuple((self._to.name, part.mark) for part in new))
             return
-        replies = [(part, mark) for part in self._parts if (mark := part.reply) is not None]
+        if self._held():
+            yield News(note=held_back(self._to), held=True)
+            return
         handle = self._handle()
         marks = (*(part.mark for part in new), *(left.mark for left in self._left))
         if new and not handle:  # a new message says it all; what fails is answered in its thread, to be noticed
@@ -130,7 +166,36 @@ class _Rollout:
         for part, mark in replies:
             yield self._news((mark,), Digest((part.story,), self._about, handle, reply=True))
 
-    def _quiet(self) -> bool:
+    @property
+    def was_held(self) -> bool:
+        """Whether all that is new of it has happened in the quiet hours that are over."""
+        fresh = [*self._new, *(part for part, _ in self._replies)]
+        if self._to.quiet is None or not fresh or self._baseline():
+            return False
+        begin, end = self._to.quiet(self._now)
+        return self._now >= end and all(
+            part.said.state is not State.PENDING and begin <= part.happened < end for part in fresh
+        )
+
+    def summed_up(self) -> tuple[News | None, list[tuple[Story, Mark]], list[Mark]]:
+        """The edit of a message that is there, where there is one; what a message about several commits says of this
+        one; and the marks of the replies that need not be given besides.
+        """
+        handle = self._handle()
+        stories = (*(part.story for part in self._parts), *(left.story for left in self._left))
+        marks = (*(part.mark for part in self._new), *(left.mark for left in self._left))
+        if handle and marks:
+            edit = self._news(marks, Digest(stories, self._about, handle, unread=self._unread))
+            return edit, [(part.story, mark) for part, mark in self._replies], []
+        return None, [(p.story, p.mark) for p in self._new], [mark for _, mark in self._replies]
+
+    def _held(self) -> bool:
+        """Whether it is told later, all of it: nothing of what is new fails."""
+        fresh = [*self._new, *(part for part, _ in self._replies)]
+        states = [part.said.state for part in fresh] or ([State.SUPERSEDED] if self._left else [])
+        return bool(states) and all(held(self._to, state, self._now) for state in states)
+
+    def _baseline(self) -> bool:
         """Whether all of it was so before this channel was served for the first time."""
         return not self._told.knows(self._to.name) and all(part.said.state in QUIET for part in self._parts)
 

@@ -1,0 +1,177 @@
+"""In quiet hours channels for people hear of failures only; what was held is told after, and nothing is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+from runs import FAILED, LIVE, RUNNING, WAITS, Runs, bot, hook, look, one
+from values import MAIN_A, MAIN_B, MAIN_C, NOW, B, C, cluster, git, k, ready
+
+from landed.model import Destination, Digest, Look, Snapshot, State
+from landed.outcomes import judge
+
+#: The first look is a minute after NOW.
+BEGIN, END = NOW - 3600, NOW + 3600
+
+
+def quiet(to: Destination) -> Destination:
+    return structs.replace(to, quiet=lambda now: (BEGIN, END) if now >= BEGIN else (BEGIN - 86400, END - 86400))
+
+
+def night(now: int = NOW, **settings: Any) -> Look:
+    """Something that happened in the night."""
+    return one(**{"ready": ready(since=now), **settings})
+
+
+both = pytest.mark.parametrize("to", [hook(), bot(), bot(threads=False)], ids=["hook", "bot", "bot without threads"])
+
+
+@both
+def test_a_success_is_held_and_told_after(to: Destination) -> None:
+    runs = Runs(quiet(to))
+
+    held = runs.see(night(**LIVE))
+    assert (held.updates, held.held, len(held.notes)) == ((), True, 1)
+    assert "quiet hours" in held.notes[0]
+    assert runs.digests(night(**LIVE)) == []
+    (told,) = runs.digests(night(**LIVE), seconds=3600)
+    assert [story.state for story in told.stories] == [State.SUCCESS]
+    assert runs.digests(night(**LIVE)) == []
+
+
+@both
+def test_a_failure_is_told_at_once(to: Destination) -> None:
+    runs = Runs(quiet(to))
+
+    due = runs.see(one(**FAILED))
+
+    assert due.updates
+    assert not due.held
+    assert not runs.see(one(**FAILED)).updates
+
+
+@both
+def test_a_recovery_is_held_and_says_how_long_it_was_broken(to: Destination) -> None:
+    runs = Runs(quiet(to))
+    runs.see(one(**FAILED))
+
+    assert runs.digests(night(**LIVE)) == []
+    told = runs.digests(night(**LIVE), seconds=3600)
+
+    assert told
+    assert {story.broken_for for digest in told for story in digest.stories} == {3660}
+
+
+@pytest.mark.parametrize("said", [RUNNING, WAITS], ids=["progress", "a dependency"])
+def test_progress_is_held_too(said: dict[str, Any]) -> None:
+    runs = Runs(quiet(bot()))
+
+    assert runs.see(one(**said)).held
+    assert runs.digests(one(**said), seconds=3600)
+
+
+def test_a_message_that_is_there_is_not_edited_before() -> None:
+    runs = Runs(quiet(bot()))
+    runs.now = BEGIN - 600
+    (posted,) = runs.digests(one(**RUNNING), seconds=60)
+    runs.now = NOW
+
+    assert runs.digests(night(**LIVE)) == []
+    (edited,) = runs.digests(night(**LIVE), seconds=3600)
+    assert (edited.about, edited.handle) == (posted.about, "m1")
+
+
+def test_what_fails_on_one_cluster_is_told_with_what_is_live_on_another() -> None:
+    runs = Runs(quiet(bot()))
+
+    digests = runs.digests(look(k(**FAILED), name="eu"), look(k(**LIVE), name="us"))
+
+    assert [story.outcome.cluster for story in digests[0].stories] == ["eu", "us"]
+
+
+def test_what_was_live_before_a_channel_was_served_stays_nobodys_news() -> None:
+    for to in (hook(), bot()):
+        runs = Runs(quiet(to), served=False)
+        assert not runs.see(night(**LIVE)).held
+        assert runs.digests(night(**LIVE), seconds=3600) == []
+
+
+class TestOneMessageAfter:
+    """For channels with a message for each commit: several commits that came in the night are one message."""
+
+    def came_and_went(self) -> Look:
+        history = (
+            Snapshot(MAIN_C, "", "ReconciliationSucceeded", NOW),
+            Snapshot(MAIN_B, "", "ReconciliationSucceeded", NOW - 9),
+        )
+        objects = cluster(k(history=history, applied=MAIN_C, attempted=MAIN_C, ready=ready(since=NOW)), git(MAIN_C))
+        return judge(objects, now=NOW, since=NOW - 50, details=True)
+
+    def test_it_tells_all_of_them(self) -> None:
+        runs = Runs(quiet(bot()))
+        runs.see(one())
+
+        assert runs.digests(self.came_and_went()) == []
+        told = runs.digests(self.came_and_went(), seconds=3600)
+
+        (digest,) = told
+        assert (digest.about, digest.handle, digest.reply) == ("", "", False)
+        assert {story.outcome.commit for story in digest.stories} >= {B, C}
+        assert runs.digests(self.came_and_went()) == []
+
+    def test_one_alone_gets_the_message_that_it_always_gets(self) -> None:
+        runs = Runs(quiet(bot()))
+        runs.see(night(applied=MAIN_A))
+
+        (told,) = runs.digests(
+            night(
+                **LIVE,
+            ),
+            seconds=3600,
+        )
+
+        assert told.about
+
+    def test_what_happens_after_is_told_as_always(self) -> None:
+        runs = Runs(quiet(bot()))
+        runs.see(self.came_and_went())
+        runs.digests(self.came_and_went(), seconds=3600)
+
+        failed = one(
+            ready=ready("False", "HealthCheckFailed", "timeout waiting", since=END + 5),
+            attempted=MAIN_C,
+            applied=MAIN_C,
+        )
+        digests = runs.digests(failed)
+        assert {digest.about != "" for digest in digests} == {True}
+
+    def test_a_message_that_is_there_is_edited_besides(self) -> None:
+        runs = Runs(quiet(bot()))
+        runs.now = BEGIN - 600
+        runs.digests(one(**RUNNING), seconds=60)
+        runs.now = NOW
+
+        assert runs.digests(self.came_and_went()) == []
+        edited, told = _by_handle(runs.digests(self.came_and_went(), seconds=3600))
+        assert edited is not None
+        assert told is None or told.about == ""
+        assert runs.digests(self.came_and_went()) == []
+
+    def test_a_failure_that_was_told_and_is_over_is_in_it(self) -> None:
+        runs = Runs(quiet(bot()))
+        runs.see(one(**FAILED))
+
+        runs.see(self.came_and_went())
+        digests = runs.digests(self.came_and_went(), seconds=3600)
+
+        assert any(story.broken_for for digest in digests for story in digest.stories)
+        assert runs.digests(self.came_and_went()) == []
+
+
+def _by_handle(digests: list[Digest]) -> tuple[Digest | None, Digest | None]:
+    return (
+        next((digest for digest in digests if digest.handle), None),
+        next((digest for digest in digests if not digest.handle), None),
+    )
