@@ -132,7 +132,9 @@ CHAT = {
         schemes=("smtp", "smtps"), door="smtp", threads=True, mentions=True,
     ),
     "googlechat": ChatType("googlechat", "Google Chat", "digests", since="v1beta1", threads=True, mentions=True),
-    "lark": ChatType("lark", "Lark", "digests", "address token", "address", since="v1beta1", mentions=True),
+    "lark": ChatType(
+        "lark", "Lark", "digests", "address token", "address", since="v1beta1", door="lark", mentions=True
+    ),
     "matrix": ChatType(
         "matrix", "Matrix", "digests", "address channel token", "address channel token", since="v1beta1",
         edits="always", threads=True, mentions=True,
@@ -207,3 +209,11 @@ CHAT = {
         schemes=(), door="nats", extra="nats", imports="nats",
     ),
 }  # fmt: skip
+
+#: What can be installed besides: the extra → the module that it brings, and what it is for.
+EXTRAS = {
+    "cel": ("cel_expr_python", "names of commit statuses by expression"),
+    "re2": ("re2", "inclusionList and exclusionList of Alerts"),
+    "socks": ("socks", "SOCKS proxies"),
+    **{kind.extra: (kind.imports, f"Providers of the type {name}") for name, kind in CHAT.items() if kind.extra},
+}

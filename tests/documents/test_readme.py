@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from documents import channels
 from documents.options import PLACE, README, table, written
 from landed import __version__, errors
 from landed.cli import COMMANDS
@@ -20,6 +21,12 @@ def test_the_table_of_options_is_the_command_lines_own() -> None:
     assert PLACE.search(TEXT)
     assert written(TEXT) == TEXT, "run: python tests/documents/options.py"
     assert "`--slack-webhook`" in table()
+
+
+def test_the_table_of_channels_is_the_registrys_own() -> None:
+    assert channels.PLACE.search(TEXT)
+    assert channels.written(TEXT) == TEXT, "run: python tests/documents/channels.py"
+    assert "| `pagerduty` |" in channels.table()
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from landed.ledger import Share, ledger
 from landed.model import Channel, Cluster, GitHost, Repository, Secret
 from landed.plan import Wording
 from landed.providers.outlet import ChannelOutlet, Doors, GitOutlet, Outlet, Turns
+from landed.registry import CHAT
 from landed.reports.console import Console
 from landed.repositories import Repositories
 from landed.run import Line, Reader
@@ -46,17 +47,12 @@ def secrets(o: Options) -> tuple[Secret, ...]:
 
 def _webhooks(o: Options) -> Mapping[str, Secret]:
     """By the type of channel."""
-    return {
-        "discord": o.discord_webhook,
-        "generic": o.generic_webhook,
-        "msteams": o.msteams_webhook,
-        "rocket": o.rocket_webhook,
-        "slack": o.slack_webhook,
-    }
+    given = {type_: getattr(o, f"{type_.replace('-', '_')}_webhook", Secret("")) for type_ in CHAT}
+    return {**given, "apprise": o.apprise_url}
 
 
 def webhooks(o: Options) -> tuple[Channel, ...]:
-    """The channels that are given by an option."""
+    """The channels that are given by an option. Raises ConfigurationError."""
     return channels(_webhooks(o))
 
 

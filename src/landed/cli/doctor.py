@@ -40,7 +40,7 @@ def command(send_test: bool, **values: Any) -> int:
     found = _Found()
     cluster = list(_clusters(o, console, found))
     delivery = [*_hosts(o, found), *_channels(o, found, send_test=send_test)]
-    place = [*found.manifests, *_wording(o), *_ledger(o, console)]
+    place = [*found.manifests, *_wording(o), *_ledger(o, console), *_extras()]
     show_findings((*cluster, *delivery, *place), o.output, console)
     for findings, code in ((place, CONFIGURATION), (cluster, CLUSTER_UNREADABLE), (delivery, UNDELIVERED)):
         if any(finding.level == "problem" for finding in findings):
@@ -239,6 +239,18 @@ def _channels(o: Options, found: _Found, *, send_test: bool) -> Iterator[Finding
             yield Finding(name, "problem", error.message, error.hint)
         else:
             yield Finding(name, "ok", "A test message was taken.")
+
+
+def _extras() -> Iterator[Finding]:
+    """Which of the packages are here that only some need."""
+    from landed import providers
+
+    present = sorted(extra for extra in providers.EXTRAS if providers.installed(extra))
+    if present:
+        yield Finding("extras", "ok", f"Installed: {', '.join(present)}.")
+    for extra in sorted(set(providers.EXTRAS) - set(present)):
+        _, purpose = providers.EXTRAS[extra]
+        yield Finding("extras", "ok", f"Not installed: {extra}, for {purpose}.", f"pip install 'landed[{extra}]'")
 
 
 def _wording(o: Options) -> Iterator[Finding]:

@@ -58,7 +58,15 @@ class Options(Struct, frozen=True, kw_only=True):
     msteams_webhook: Secret = Secret("")
     discord_webhook: Secret = Secret("")
     rocket_webhook: Secret = Secret("")
+    googlechat_webhook: Secret = Secret("")
+    lark_webhook: Secret = Secret("")
+    mattermost_webhook: Secret = Secret("")
+    ntfy_webhook: Secret = Secret("")
+    apprise_url: Secret = Secret("")
     generic_webhook: Secret = Secret("")
+    message_template: tuple[str, ...] = ()
+    mentions: str = ""
+    quiet_hours: tuple[str, ...] = ()
     status_context: str = ""
     status_context_commit: str = ""
     commit_status_expr: str = ""
@@ -423,7 +431,30 @@ CHANNELS = (
         "--discord-webhook", help="Webhook of a Discord channel; one message for each commit, edited as it goes on."
     ),
     secret("--rocket-webhook", help="Incoming webhook of Rocket.Chat to tell about results."),
+    secret("--googlechat-webhook", help="Incoming webhook of a Google Chat space to tell about results."),
+    secret("--lark-webhook", help="Address of a Lark or Feishu bot to tell about results."),
+    secret("--mattermost-webhook", help="Incoming webhook of Mattermost to tell about results."),
+    secret("--ntfy-webhook", help="Address of an ntfy topic to tell about results, such as https://ntfy.sh/TOPIC."),
+    secret("--apprise-url", help="Apprise URL of any other service to tell about results. Takes the extra `apprise`."),
     secret("--generic-webhook", help="Address that gets Flux's own event object for every result, as JSON."),
+    several(
+        "--message-template",
+        metavar="[PROVIDER=]FILE",
+        help="Jinja2 template with the words of messages, for all channels for people, for a type (slack=FILE) or for "
+        "one Provider (NAMESPACE/NAME=FILE).",
+    ),
+    option(
+        "--mentions",
+        metavar="FILE",
+        default="",
+        help="YAML file that says how services call the authors of commits: they are called by name when one fails.",
+    ),
+    several(
+        "--quiet-hours",
+        metavar="[PROVIDER=]HOURS",
+        help="When channels for people are told of failures only, such as 22:00-07:00 or Mon-Fri 18:00-08:00 "
+        "Europe/Berlin. The rest follows in one message. For one type or Provider as with --message-template.",
+    ),
 )
 
 LEDGER = (

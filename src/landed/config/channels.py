@@ -7,17 +7,19 @@ from collections.abc import Mapping
 from landed.config.addresses import web_address
 from landed.errors import ConfigurationError
 from landed.model import Channel, Secret
+from landed.registry import CHAT, WEB
 
 
 def channels(webhooks: Mapping[str, Secret]) -> tuple[Channel, ...]:
-    """One channel for each type that has a webhook. Raises ConfigurationError, without the address in it."""
+    """One channel for each type that has an address. Raises ConfigurationError, without the address in it."""
     return tuple(Channel(type_, type_, _checked(type_, url)) for type_, url in sorted(webhooks.items()) if url)
 
 
 def _checked(type_: str, url: Secret) -> Secret:
     text = url.reveal()
-    if web_address(text) is None or any(c.isspace() or not c.isprintable() for c in text):
-        raise ConfigurationError(
-            f"--{type_}-webhook: that is not a web address.", "It must begin with https:// and hold no blanks."
-        )
+    option = f"--{type_}-{'webhook' if CHAT[type_].schemes == WEB else 'url'}"
+    if any(c.isspace() or not c.isprintable() for c in text):
+        raise ConfigurationError(f"{option}: it holds blanks or control characters.", "Take them out.")
+    if CHAT[type_].schemes == WEB and web_address(text) is None:
+        raise ConfigurationError(f"{option}: that is not a web address.", "It must begin with https://.")
     return url

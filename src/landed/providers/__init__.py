@@ -6,10 +6,9 @@ A file is imported only when something is to be delivered: the SDKs cost more th
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
-from landed.registry import CHAT, GIT, ChatType, GitType
+from landed.registry import CHAT, EXTRAS, GIT, ChatType, GitType
 
 if TYPE_CHECKING:
     from landed.providers.interface import ChatProviderModule, DoorModule, GitProviderModule
@@ -34,14 +33,29 @@ def door_module(name: str) -> DoorModule:
 def lacking(type_: str) -> str:
     """The extra that a channel's type takes and that is not installed; "" where nothing is amiss."""
     kind = CHAT[type_]
-    return kind.extra if kind.imports and not _installed(kind.imports) else ""
+    return kind.extra if kind.extra and not installed(kind.extra) else ""
 
 
-def _installed(module: str) -> bool:
+def installed(extra: str) -> bool:
+    """Whether what ``extra`` of this package brings is there."""
+    from importlib.util import find_spec  # imported late: a run without news asks nothing of the kind
+
+    module, _ = EXTRAS[extra]
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # of a name with dots, what stands before them
         return False
 
 
-__all__ = ["CHAT", "GIT", "ChatType", "GitType", "chat_module", "door_module", "git_module", "lacking"]
+__all__ = [
+    "CHAT",
+    "EXTRAS",
+    "GIT",
+    "ChatType",
+    "GitType",
+    "chat_module",
+    "door_module",
+    "git_module",
+    "installed",
+    "lacking",
+]
