@@ -1346,3 +1346,29 @@ def test_everything_secret_is_hidden() -> None:
         CERT.splitlines()[3],
     ):
         assert hide(text) == text
+
+
+@pytest.mark.parametrize(
+    ("type_", "address", "fields", "secret"),
+    [
+        ("googlepubsub", "landed", {"channel": "flux"}, ""),
+        ("azureeventhub", "landed", {"channel": "ns"}, ""),
+        ("azureeventhub", "Endpoint=sb://n/;SharedAccessKeyName=a;SharedAccessKey=s3cr3t=;EntityPath=h", {}, "s3cr3t="),
+        ("apprise", "slack://T/B/s3cr3t", {}, "slack://T/B/s3cr3t"),
+        ("nats", "nats://u:s3cr3t@nats.example.com", {"channel": "flux"}, "s3cr3t"),
+        ("pagerduty", "https://events.example.com", {"channel": "s3cr3tr0ut1ngk3y"}, "s3cr3tr0ut1ngk3y"),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True], ids=["in the Provider", "in its Secret"])
+def test_a_name_as_address_is_shown_and_a_key_is_not(
+    type_: str, address: str, fields: dict[str, str], secret: str, *, inside: bool
+) -> None:
+    one = provider(type_, "" if inside else address, **fields)
+    secrets = {("apps", "its"): {"address": Secret(address if inside else ""), "token": Secret("t0ken-of-mine")}}
+    manifests = Manifests((one,), (listener(),), secrets)
+    made, _, _ = targets(manifests, SecretSource(manifests=secrets))
+
+    hide = hider(hidden(made, manifests))
+
+    assert hide("landed says") == "landed says"
+    assert not secret or secret not in hide(f"before {secret} after")

@@ -11,7 +11,6 @@ from landed.cli import options as opt
 from landed.cli.options import Options
 
 if TYPE_CHECKING:
-    from landed.http import Request
     from landed.model import Payload, Update
     from landed.providers.outlet import Outlet
     from landed.reports.preview import Preview
@@ -96,14 +95,4 @@ def _previews(outlet: Outlet, payload: Payload) -> Iterator[Preview]:
     answers = ", in the thread of its message" if isinstance(payload, Digest) and payload.reply else ""
     for request in outlet.requests(payload):
         headers = {key: str(value) for key, value in request.headers.items()}
-        yield Preview(name, request.method, f"{request.origin}{answers}", _body(request), headers)
-
-
-def _body(request: Request) -> Any:
-    import json
-
-    text = request.body.decode(errors="replace")
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        yield Preview(name, request.method, f"{request.origin}{answers}", outlet.shown(request), headers)

@@ -119,12 +119,15 @@ class Complaint(NamedTuple):
 
 
 class Particular(Protocol):
-    """What a file of ``providers/chat`` may have besides, where its settings have rules of their own."""
+    """What a file of ``providers/chat`` may have besides, either or both."""
 
     def complaints(self, channel: Channel) -> Sequence[Complaint]:
         """Everything that is wrong with the settings; asked before anything is sent. That what ``registry`` says it
         ``needs`` is there, and that the address is one, was looked at before.
         """
+
+    def shown(self, body: bytes) -> object:
+        """A request's body as people can read it, where it is neither JSON nor text."""
 
 
 class Door(Protocol):

@@ -231,6 +231,19 @@ class ChannelOutlet:
         """What would be sent, in order. Raises DeliveryError where the channel's settings cannot be used."""
         return providers.chat_module(self._channel.type).requests(self._channel, _told(payload))
 
+    def shown(self, request: Request) -> object:
+        """The body of ``request`` as people can read it: as its own file says, else JSON, else the text that it is."""
+        read = getattr(providers.chat_module(self._channel.type), "shown", None)
+        if read is not None:
+            return read(request.body)
+        from json import loads
+
+        text = request.body.decode(errors="replace")
+        try:
+            return loads(text)
+        except ValueError:
+            return text
+
     def _send(self, payload: Said) -> str:
         module = providers.chat_module(self._channel.type)
         handles = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +16,8 @@ from landed.model import Network, Secret
 
 #: Shorter names of users are words that messages are made of.
 SHORTEST_NAME = 8
+#: Types of which ``spec.channel`` is a key.
+_KEYS = frozenset({"pagerduty"})
 #: Keys that hold nothing secret: names that repositories bear, too, numbers, certificates.
 _PUBLIC = frozenset({*APP_KEYS, "ca.crt", "tls.crt", "caFile", "certFile"}) - {"githubAppPrivateKey"}
 
@@ -24,12 +27,16 @@ def hidden(made: Sequence[Target], manifests: Manifests, source: SecretSource | 
     stands in every message.
     """
     shown = {(one.namespace, one.secret) for one in manifests.providers if _git(one)}
+    named = {(one.namespace, one.secret) for one in manifests.providers if _named(one.type)}
     for provider in manifests.providers:
-        yield from _of_address(provider.address, shown=_git(provider))
+        yield from _of_address(
+            provider.address, shown=_git(provider) or (_named(provider.type) and _is_name(provider.address))
+        )
         yield from _of_address(provider.proxy, shown=False)
     for secrets in (manifests.secrets, source.read() if source else {}):
         for place, values in secrets.items():
-            yield from _of_values(values, shown=place in shown)
+            name = place in named and _is_name(values.get("address", Secret("")))
+            yield from _of_values(values, shown=place in shown or name)
     for target in made:
         yield from _of_target(target)
 
@@ -37,6 +44,17 @@ def hidden(made: Sequence[Target], manifests: Manifests, source: SecretSource | 
 def _git(provider: Provider) -> bool:
     kind = TYPES.get(provider.type)
     return kind is not None and bool(kind.host)
+
+
+def _named(type_: str) -> bool:
+    """Whether its address need not be a URL: then it may be a name that stands in every message, as projects have."""
+    kind = TYPES.get(type_)
+    return kind is not None and not kind.host and not kind.schemes
+
+
+def _is_name(address: Secret) -> bool:
+    """Neither a URL, nor a connection string with its keys."""
+    return "://" not in address.reveal() and "=" not in address.reveal()
 
 
 def _of_values(values: Mapping[str, Secret], *, shown: bool) -> Iterator[Secret]:
@@ -65,9 +83,10 @@ def _name(text: str) -> Iterator[Secret]:
 
 
 def _of_address(address: Secret, *, shown: bool) -> Iterator[Secret]:
-    """Of a URL: all of it unless it is ``shown``, and the user and password in it."""
+    """Of a URL or a connection string: all of it unless it is ``shown``, and user, password and key in it."""
     if address and not shown:
         yield address
+        yield from (Secret(key) for key in re.findall("SharedAccessKey=([^;]+)", address.reveal()))
     try:
         userinfo, at, _ = urlsplit(address.reveal().strip()).netloc.rpartition("@")
     except ValueError:
@@ -81,7 +100,8 @@ def _of_address(address: Secret, *, shown: bool) -> Iterator[Secret]:
 def _of_target(target: Target) -> Iterator[Secret]:
     if target.channel is not None:
         channel = target.channel
-        yield from _of_address(channel.address, shown=False)
+        yield from _of_address(channel.address, shown=_named(channel.type) and _is_name(channel.address))
+        yield from _of_token(Secret(channel.channel if channel.type in _KEYS else ""))
         yield from (*_of_token(channel.token), *_of_token(channel.password))
         yield from (value for _, value in channel.headers if value)
         yield from _of_network(channel.network)
