@@ -98,6 +98,8 @@ class Line(Struct, frozen=True):
     """Ends a pause. From any thread."""
     remembered: Mapping[str, Remembered] = {}
     """By cluster, what was judged before; none where there is one look only."""
+    rewrite: Callable[[Sequence[Update]], tuple[tuple[Update, ...], tuple[str, ...]]] | None = None
+    """What the user's own words make of updates, and what is wrong with those."""
     seen: Callable[[Sequence[Look]], None] = _unwatched
     """Told what each look has shown, before anything is delivered for it."""
 
@@ -272,13 +274,16 @@ def _known(line: Line, looks: tuple[Look, ...], told: Told) -> tuple[tuple[Look,
 
 
 def _described(line: Line, looks: Sequence[Look], due: Plan, happened: Events) -> Plan:
-    """``due`` with the titles and authors of its commits."""
+    """``due`` with the titles and authors of its commits, in the user's own words where there are some."""
     if not any(isinstance(update.payload, Digest) for update in due.updates):
         return due
     from landed import background  # imported late: a run without messages needs none of it
 
     updates = background.described(line.parts.outlets.values(), due.updates, looks, happened)
-    return structs.replace(due, updates=updates)
+    if line.rewrite is None:
+        return structs.replace(due, updates=updates)
+    updates, wrong = line.rewrite(updates)
+    return structs.replace(due, updates=updates, problems=(*due.problems, *wrong))
 
 
 def _plan(line: Line, looks: Sequence[Look], told: Told, found: Found | None = None) -> Plan:

@@ -31,6 +31,7 @@ from landed.run import Line, Reader
 
 if TYPE_CHECKING:
     from landed.cli.manifests import Described
+    from landed.cli.people import Rewrite
     from landed.kube.client import Client
     from landed.ledger.interface import Ledger
     from landed.plan.wording import Expression
@@ -152,12 +153,13 @@ def line(o: Options, console: Console, *, waker: Waker | None = None) -> Iterato
         for text in what.notes if what else ():
             console.detail(text)
         find = Repositories((*served, *(what.hosts if what else ())))
+        told = outlets(o, served, what)
         yield Line(
             readers=readers(o, clients, console, wants(o, what.kinds if what else (), rollout=rollout)),
             warnings=warnings,
             parts=Parts(
                 _ledger(o, clients, console),
-                outlets(o, served, what),
+                told,
                 console,
                 time.time,
             ),
@@ -171,7 +173,17 @@ def line(o: Options, console: Console, *, waker: Waker | None = None) -> Iterato
             fail_on_failure=o.fail_on == "failure",
             strict=o.strict,
             details=what is not None,
+            rewrite=rewrite(o, told),
         )
+
+
+def rewrite(o: Options, told: Mapping[str, Outlet]) -> Rewrite | None:
+    """What the user's own words make of messages; ``told`` get their quiet hours. Raises ConfigurationError."""
+    if not (o.message_template or o.mentions or o.quiet_hours):
+        return None
+    from landed.cli import people  # imported late: most runs say it in our words, at any hour
+
+    return people.wishes(o, told)
 
 
 def _heard(ready: Sequence[Reader], what: Described | None) -> Sequence[Reader]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +15,9 @@ from landed.model import Finding, GitHost, Repository
 
 if TYPE_CHECKING:
     from landed.cli.manifests import Described
+    from landed.cli.people import Rewrite
     from landed.kube.client import Client
+    from landed.providers.outlet import Outlet
     from landed.selection import Selection
 
 
@@ -222,11 +224,13 @@ def _channels(o: Options, found: _Found, *, send_test: bool) -> Iterator[Finding
     from landed.providers.outlet import ChannelOutlet
 
     try:
-        outlets = compose.outlets(o, (), found.what).values()
+        outlets = compose.outlets(o, (), found.what)
+        rewrite = compose.rewrite(o, outlets)
     except LandedError as error:
         yield Finding("channel", "problem", error.message, error.hint)
         return
-    for outlet in outlets:
+    yield from _words(outlets, rewrite)
+    for outlet in outlets.values():
         if not isinstance(outlet, ChannelOutlet):
             continue
         name = outlet.destination.name
@@ -239,6 +243,26 @@ def _channels(o: Options, found: _Found, *, send_test: bool) -> Iterator[Finding
             yield Finding(name, "problem", error.message, error.hint)
         else:
             yield Finding(name, "ok", "A test message was taken.")
+
+
+def _words(outlets: Mapping[str, Outlet], rewrite: Rewrite | None) -> Iterator[Finding]:
+    """Whether templates can be filled in, with made-up failures and successes."""
+    from landed.cli.sample import SITUATIONS, situation
+    from landed.model import Update
+
+    if rewrite is None:
+        return
+    examples = [
+        Update(name, (), payload)
+        for name, outlet in outlets.items()
+        if outlet.destination.takes in ("digests", "messages")
+        for each in SITUATIONS
+        for payload in situation(each, outlet.destination.takes)
+    ]
+    _, wrong = rewrite(examples)
+    yield from (Finding("message template", "warning", text) for text in wrong)
+    if not wrong:
+        yield Finding("words and hours", "ok", "Templates, mentions and quiet hours can be used.")
 
 
 def _extras() -> Iterator[Finding]:

@@ -72,12 +72,24 @@ def _of_example(whole: Line, situation: str) -> Iterator[Preview]:
     from landed.model import Digest
     from landed.plan.channels import dressed
 
-    for outlet in whole.parts.outlets.values():
+    for name, outlet in whole.parts.outlets.items():
         for payload in example(situation, outlet.destination.takes):
             if not isinstance(payload, Digest):
                 yield from _previews(outlet, payload)
             elif outlet.destination.threads or not payload.reply:
-                yield from _previews(outlet, dressed(payload, outlet.destination))
+                yield from _previews(outlet, _in_their_words(whole, name, dressed(payload, outlet.destination)))
+
+
+def _in_their_words(whole: Line, destination: str, payload: Payload) -> Payload:
+    """As the user's own files have it; what is wrong with them is said on the way."""
+    from landed.model import Update
+
+    if whole.rewrite is None:
+        return payload
+    (update,), wrong = whole.rewrite((Update(destination, (), payload),))
+    for text in wrong:
+        whole.parts.tongue.warn(text)
+    return update.payload
 
 
 def _previews(outlet: Outlet, payload: Payload) -> Iterator[Preview]:

@@ -186,6 +186,7 @@ class ChannelOutlet:
 
     def __init__(self, channel: Channel, http: Callable[[], Http], alert: Alert | None = None) -> None:
         kind = providers.CHAT[channel.type]
+        self.type = channel.type
         edits = kind.edits == "always" or (kind.edits == "token" and bool(channel.token))
         self.destination = Destination(
             channel.name,
