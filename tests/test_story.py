@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from values import FLEET, MAIN_A, MAIN_B, MAIN_C, A, B
 
-from landed.messages import fitted, message, within
+from landed.messages import called, fitted, identity, message, within
 from landed.model import Digest, ObjectRef, Observation, Outcome, Repository, State, Story
 from landed.story import lines, title
 
@@ -193,3 +193,32 @@ def test_lines_that_have_no_room_are_counted() -> None:
     kept = within([f"line {n} " + "x" * 80 for n in range(10)], 300)
     assert kept[-1] == "… and 7 more"
     assert sum(len(line) + 1 for line in kept) <= 300
+
+
+def test_only_a_failure_calls_somebody_and_only_by_an_id_of_the_services_form() -> None:
+    told = message(
+        Digest(
+            (
+                *(Story(outcome(BAD), mention=id_) for id_ in ("U1", "U1", "<!here>", "U1 ", "U1>", "")),
+                Story(outcome(LIVE), mention="U2"),
+            )
+        )
+    )
+
+    assert [passage.mention for passage in told.passages] == ["U1", "U1", "<!here>", "U1", "U1>", "", ""]
+    assert called(told, "U[0-9]") == ("U1",)
+
+
+def test_the_users_own_words_stand_in_the_place_of_ours() -> None:
+    told = message(Digest((Story(outcome(BAD), words=("a\nb", "c\u202e", "d\ud800")),)))
+
+    assert told.headline == told.passages[0].title == "a b"
+    assert told.passages[0].lines == ("c", "d?")
+
+
+def test_a_message_keeps_its_identity_until_it_says_something_else() -> None:
+    told = Digest((Story(outcome(BAD)),), about="half a pair: \ud800")
+
+    assert identity(told) == identity(Digest((Story(outcome(BAD), subject="Up"),), about=told.about))
+    assert identity(told) != identity(Digest((Story(outcome(seen(since=7))),), about=told.about))
+    assert len(identity(told)) == 32

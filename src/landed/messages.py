@@ -6,16 +6,17 @@ Everything here is plain text on one line, cleaned but not escaped: a service es
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
-import msgspec
 from msgspec import Struct
 
 from landed import render
 from landed.model import Digest, State, Story
+from landed.render import one_line as one_line  # what lays a message out needs it, too
 from landed.story import lines, title
 
 #: What stands before a title.
@@ -61,7 +62,8 @@ class Passage(Struct, frozen=True):
     link: str = ""
     """Where people look at the commit; empty where nobody knows."""
     mention: str = ""
-    """Who is to be called by name, as the service calls them; empty for nobody. The user's own, and still checked."""
+    """Who is to be called by name, as the service calls them; empty for nobody, and where it is no failure. The user's
+    own, and still to be checked."""
 
     @property
     def mark(self) -> str:
@@ -121,8 +123,8 @@ def message(digest: Digest, most: int = 15) -> Message:
         _title(told[0]) if len(stories) == 1 else f"{len(stories)} rollouts: {_count(stories)}",
         tuple(_passage(story) for story in told),
         f"… and {_count(left)}" if left else "",
-        tuple((_plain(name), _plain(value)) for name, value in (*summary, *digest.facts)),
-        (_plain(unread),) if unread else (),
+        tuple((one_line(name), one_line(value)) for name, value in (*summary, *digest.facts)),
+        (one_line(unread),) if unread else (),
         bool(digest.about) and not digest.reply,
     )
 
@@ -166,9 +168,9 @@ def facts(told: Message, most: int) -> tuple[tuple[tuple[str, str], ...], int]:
     return shown, len(told.facts) - len(shown)
 
 
-def one_line(text: str) -> str:
-    """``text`` on one line, without control characters. Half a surrogate pair is no Unicode: it becomes a ``?``."""
-    return " ".join(render.clean(text).split()).encode(errors="replace").decode()
+def called(told: Message, form: str) -> tuple[str, ...]:
+    """Who is to be called by name, each once, as far as what they are called is all of the form of a pattern."""
+    return tuple(dict.fromkeys(p.mention for p in told.passages if re.fullmatch(form, p.mention)))
 
 
 def uncalled(text: str) -> str:
@@ -207,8 +209,8 @@ def identity(digest: Digest) -> str:
         + [f"{o.about} {o.state} {o.reason} {o.since}" for o in story.outcome.observations]
         for story in digest.stories
     ]
-    whole = msgspec.json.encode([digest.about, digest.handle, digest.reply, said])
-    return hashlib.sha256(whole).hexdigest()[:32]
+    whole = json.dumps([digest.about, digest.handle, digest.reply, said])  # also where half a pair is in it
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
 
 
 def _passage(story: Story) -> Passage:
@@ -220,10 +222,10 @@ def _passage(story: Story) -> Passage:
         story.state,
         _title(story),
         tuple(map(one_line, story.words[1:])) if story.words else lines(story),
-        _plain(outcome.cluster) or "–",
-        _plain(place),
+        one_line(outcome.cluster) or "–",
+        one_line(place),
         render.commit_url(outcome.repository, outcome.commit) if outcome.commit else "",
-        one_line(story.mention),
+        one_line(story.mention) if story.state is State.FAILURE else "",
     )
 
 
@@ -235,7 +237,3 @@ def _count(stories: Sequence[Story]) -> str:
     """``1 failed, 2 live``: worst first."""
     numbers = Counter(story.state for story in stories)
     return ", ".join(f"{numbers[state]} {_STANDS[state]}" for state in _ORDER if numbers[state])
-
-
-def _plain(text: str) -> str:
-    return render.clean(text).replace("\n", " ")

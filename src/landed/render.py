@@ -36,6 +36,11 @@ def first_line(text: str) -> str:
     return next((line.strip() for line in clean(text).split("\n") if line.strip()), "")
 
 
+def one_line(text: str) -> str:
+    """``text`` cleaned, on one line. Half a surrogate pair is no Unicode: it becomes a ``?``."""
+    return " ".join(clean(text).split()).encode(errors="replace").decode()
+
+
 def cut(text: str, limit: int) -> str:
     """``text``, or as many whole words of it as fit into ``limit`` characters together with an ellipsis."""
     if len(text) <= limit:

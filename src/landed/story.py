@@ -27,7 +27,7 @@ def title(story: Story) -> str:
     text = _of_commit(story) if outcome.commit else _of_object(story)
     if story.rolled_back_from:
         text += f", rolled back from {story.rolled_back_from[:8]}"
-    return _line(text)
+    return render.one_line(text)
 
 
 def _of_commit(story: Story) -> str:
@@ -70,11 +70,7 @@ def _of_object(story: Story) -> str:
 
 def lines(story: Story) -> tuple[str, ...]:
     """What there is to say below the title, the most important first."""
-    return tuple(_line(text) for text in _said(story))
-
-
-def _line(text: str) -> str:
-    return " ".join(render.clean(text).split())
+    return tuple(map(render.one_line, _said(story)))
 
 
 def _said(story: Story) -> Iterator[str]:

@@ -54,6 +54,7 @@ ONCE = [name for name in HTTP if not WAYS[name].idempotent]
 REPEATED = [name for name in HTTP if WAYS[name].idempotent]
 EDITING = [name for name in NAMES if WAYS[name].edits]
 DIGESTS = [name for name in NAMES if providers.CHAT[WAYS[name].type].takes == "digests"]
+CALLING = [name for name in DIGESTS if WAYS[name].mention[0]]
 
 
 def observation(state: State, text: str = "Applied revision", number: int = 0) -> Observation:
@@ -510,6 +511,101 @@ def test_a_payload_of_the_wrong_kind_is_a_defect_and_said_so(name: str) -> None:
 
     with pytest.raises(TypeError, match="takes"):
         requests_of(name, payload(WAYS[other]))
+
+
+def calling(world: World, id_: str, **changed: Any) -> Digest:
+    """A failure that ``id_`` is to be called for."""
+    what = payload(world.way)
+    assert isinstance(what, Digest)
+    told = structs.replace(what.stories[0], mention=id_)
+    return structs.replace(what, stories=(told,), **changed)
+
+
+#: Ids that no service has.
+NOBODY = [
+    "<!channel>",
+    "<@everyone>",
+    '1"><b>x</b>',
+    "x\ny",
+    "*@here*",
+    "](http://evil.example)",
+    "`",
+    "\ud800",
+    "x" * 500,
+]
+
+
+def test_every_type_that_can_call_somebody_has_a_way_that_does() -> None:
+    assert {WAYS[name].type for name in CALLING} == {type_ for type_, kind in providers.CHAT.items() if kind.mentions}
+
+
+@pytest.mark.parametrize("world", [name for name in DIGESTS if name not in CALLING], indirect=True)
+@pytest.mark.parametrize("id_", ["ada", "ada@example.com", "80351110224678912"])
+def test_where_nobody_can_be_called_an_id_changes_nothing(world: World, id_: str) -> None:
+    plain, named = (
+        [request.body for request in world.module.requests(world.channel, calling(world, called))]
+        for called in ("", id_)
+    )
+
+    assert named == plain
+
+
+@pytest.mark.parametrize("world", CALLING, indirect=True)
+class TestMentions:
+    """Whom a failure is to call, by the id that the user's own file has."""
+
+    def test_somebody_is_called_in_a_message(self, world: World) -> None:
+        id_, sign = world.way.mention
+        world.deliver(calling(world, id_, about=""))
+
+        assert sign in "\n".join(strings(world.standin.taken[0]))
+
+    def test_somebody_is_called_in_a_reply(self, world: World) -> None:
+        id_, sign = world.way.mention
+        handle = world.deliver(payload(world.way, State.PENDING))
+        world.deliver(calling(world, id_, handle=handle, reply=world.way.edits))
+
+        assert sign not in "\n".join(strings(world.standin.taken[0]))
+        assert sign in "\n".join(strings(world.standin.taken[1]))
+
+    def test_nobody_is_called_without_an_id(self, world: World) -> None:
+        world.deliver(calling(world, ""))
+
+        assert world.way.mention[1] not in "\n".join(strings(world.standin.taken[0]))
+
+    def test_nobody_is_called_for_what_is_no_failure(self, world: World) -> None:
+        told = structs.replace(story(State.SUCCESS), mention=world.way.mention[0])
+        world.deliver(Digest((told,)))
+
+        assert world.way.mention[1] not in "\n".join(strings(world.standin.taken[0]))
+
+    @pytest.mark.parametrize("wrong", NOBODY)
+    def test_what_is_no_id_is_left_out(self, world: World, wrong: str) -> None:
+        self._left_out(world, wrong)
+
+    def test_what_only_looks_like_an_id_is_left_out(self, world: World) -> None:
+        for wrong in world.way.misnamed:
+            self._left_out(world, wrong)
+
+    def _left_out(self, world: World, wrong: str) -> None:
+        plain, named = (
+            [request.body for request in world.module.requests(world.channel, calling(world, id_))]
+            for id_ in ("", wrong)
+        )
+
+        assert named == plain
+
+    @pytest.mark.parametrize("text", HOSTILE)
+    def test_strangers_beside_it_call_nobody(self, world: World, text: str) -> None:
+        id_, sign = world.way.mention
+        what = hostile(f"{text} {id_}", State.FAILURE)
+        world.deliver(structs.replace(what, stories=tuple(structs.replace(s, mention=id_) for s in what.stories)))
+
+        assert len(world.standin.taken) == 1
+        shown = "\n".join(strings(world.standin.taken[0], world.way.plain))
+        assert sign in shown
+        read = shown.replace(sign, "").lower()
+        assert not [call for call in world.way.calls if call in read]
 
 
 def kept(world: World) -> list[str]:

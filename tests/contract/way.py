@@ -50,6 +50,10 @@ class Way(NamedTuple):
     """Members whose text the service shows as it is: there nobody is called."""
     calls: tuple[str, ...] = ()
     """What of a text that strangers wrote would call somebody, or be a link of theirs."""
+    mention: tuple[str, str] = ("", "")
+    """Where somebody can be called by name: an id as the service has them, and what then stands in the payload."""
+    misnamed: tuple[str, ...] = ()
+    """What might be taken for an id there, and would call others or nobody: it is left out."""
 
     def make(self) -> Any:
         """A new stand-in, to be entered."""

@@ -173,17 +173,17 @@ def line(o: Options, console: Console, *, waker: Waker | None = None) -> Iterato
             fail_on_failure=o.fail_on == "failure",
             strict=o.strict,
             details=what is not None,
-            rewrite=rewrite(o, told),
+            rewrite=rewrite(o, told, what),
         )
 
 
-def rewrite(o: Options, told: Mapping[str, Outlet]) -> Rewrite | None:
+def rewrite(o: Options, told: Mapping[str, Outlet], what: Described | None) -> Rewrite | None:
     """What the user's own words make of messages; ``told`` get their quiet hours. Raises ConfigurationError."""
     if not (o.message_template or o.mentions or o.quiet_hours):
         return None
     from landed.cli import people  # imported late: most runs say it in our words, at any hour
 
-    return people.wishes(o, told)
+    return people.wishes(o, told, all_known=what is None or not what.unread)
 
 
 def _heard(ready: Sequence[Reader], what: Described | None) -> Sequence[Reader]:

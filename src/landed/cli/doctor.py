@@ -225,7 +225,7 @@ def _channels(o: Options, found: _Found, *, send_test: bool) -> Iterator[Finding
 
     try:
         outlets = compose.outlets(o, (), found.what)
-        rewrite = compose.rewrite(o, outlets)
+        rewrite = compose.rewrite(o, outlets, found.what)
     except LandedError as error:
         yield Finding("channel", "problem", error.message, error.hint)
         return

@@ -24,18 +24,21 @@ if TYPE_CHECKING:
 Rewrite = Callable[[Sequence["Update"]], tuple[tuple["Update", ...], tuple[str, ...]]]
 
 
-def wishes(o: Options, outlets: Mapping[str, Outlet]) -> Rewrite:
-    """Give ``outlets`` their quiet hours, and say what messages become. Raises ConfigurationError."""
+def wishes(o: Options, outlets: Mapping[str, Outlet], *, all_known: bool = True) -> Rewrite:
+    """Give ``outlets`` their quiet hours, and say what messages become. Raises ConfigurationError, also where something
+    is said of a Provider that is not there; but then only if they are ``all_known``.
+    """
     found = _people(outlets)
     there = frozenset(found.values())
     files, hours = (
         per_provider(option, given)
         for option, given in (("--message-template", o.message_template), ("--quiet-hours", o.quiet_hours))
     )
-    for each in (files, hours):
-        check_providers(each, there)
     called = mentions(o.mentions) if o.mentions else Mentions()
-    called.check(there)
+    if all_known:
+        check_providers(files, there)
+        check_providers(hours, there)
+        called.check(there)
     _quieten(outlets, found, hours)
     template = templates(files)
 

@@ -172,7 +172,7 @@ def _resolved(text: str) -> tuple[str, object]:
 
 
 def _number(text: str) -> object:
-    if re.fullmatch(r"(?a)-?(?:0|[1-9][0-9]{0,17})", text):
+    if re.fullmatch(r"(?a)-?(?:0|[1-9][0-9]{0,29})", text):
         return int(text)
     try:
         return float(text.replace("_", ""))
