@@ -354,7 +354,7 @@ def test_a_username_that_discord_would_refuse_is_left_out(name: str, shown: str 
     "said", [b"", b"ok", b"<html>", b"[]", b"{}", b'{"id":7}', b'{"id":"../x"}', b'{"id":""}', b"\xff", b'{"ok":false}']
 )
 def test_only_a_message_is_an_acknowledgement(said: bytes) -> None:
-    with pytest.raises(DeliveryError, match=r"Discord \(h\) answered 200 OK without saying") as caught:
+    with pytest.raises(DeliveryError, match=r"Discord \(h\) answered 200 OK without taking") as caught:
         discord.acknowledged(Response(200, {}, said, "Discord (h)", said.decode(errors="replace")))
 
     assert "api/webhooks" in caught.value.hint
@@ -401,3 +401,16 @@ def test_the_standin_refuses_what_discord_refuses() -> None:
         {"embeds": [{"fields": [{"name": "x"}]}]}, {"embeds": [{"title": "x", "url": "javascript:x"}]},
     ):  # fmt: skip
         assert discord_problems(wrong), wrong
+
+
+def test_who_is_called_stands_beside_the_embeds_and_nobody_else_can_be() -> None:
+    ada = story(State.FAILURE, "<@99999999999999999>", mention="80351110224678912")
+    grace = story(State.FAILURE, cluster="eu", mention="1290000000000000001")
+    alone, several = body(Digest((ada,))), body(Digest((ada, grace, story(cluster="us", mention="1" * 18))))
+
+    assert alone["content"] == "<@80351110224678912>"
+    assert alone["allowed_mentions"] == {"parse": [], "users": ["80351110224678912"]}
+    assert several["content"] == "**3 rollouts\\: 2 failed, 1 live** <@80351110224678912> <@1290000000000000001>"
+    assert several["allowed_mentions"] == {"parse": [], "users": ["80351110224678912", "1290000000000000001"]}
+    assert "<@80351110224678912>" not in json.dumps(alone["embeds"])
+    assert body(Digest((story(),)))["allowed_mentions"] == {"parse": []}

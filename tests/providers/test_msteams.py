@@ -64,6 +64,8 @@ def texts(value: Any) -> list[str]:
         return []
     if value.get("type") == "RichTextBlock":
         return ["".join(run["text"] for run in value["inlines"])]
+    if value.get("type") == "TextBlock":
+        return [value["text"]]
     return [text for member in value.values() for text in texts(member)]
 
 
@@ -323,6 +325,7 @@ def test_an_event_is_not_for_teams() -> None:
 def test_microsofts_own_parser_says_nothing_against_the_cards() -> None:
     digests = [
         *(Digest((story(state),)) for state in STATES),
+        Digest((story(State.FAILURE, mention="ada@example.com"),)),
         Digest((story(superseded_by="main@sha1:1"), story()), summary="s", facts=(("a", "b"), ("", "")), unread=("c",)),
         *(Digest((story(State.FAILURE, text),), facts=((text, text),)) for text in HOSTILE),
         Digest(tuple(story(State.FAILURE, "word " * 500, objects=50, cluster=f"c{n}") for n in range(40))),
@@ -356,3 +359,24 @@ def test_the_standin_refuses_what_teams_would_not_show() -> None:
         json.loads(json.dumps(good).replace("https://", "javascript:")),
     ):  # fmt: skip
         assert message_problems(wrong), wrong
+
+
+def test_who_is_called_is_named_as_an_entity() -> None:
+    guid = "49c4641c-ab91-4248-aebb-6a7de286397b"
+    ada, grace = story(State.FAILURE, mention="ada@example.com"), story(State.FAILURE, cluster="eu", mention=guid)
+    told = card(Digest((ada, grace, story(State.FAILURE, "<at>bob@example.com</at>", cluster="us"))))
+
+    assert told["msteams"]["entities"] == [
+        {"type": "mention", "text": f"<at>{id_}</at>", "mentioned": {"id": id_, "name": id_}}
+        for id_ in ("ada@example.com", guid)
+    ]
+    blocks = [[item["text"] for item in part["items"] if item["type"] == "TextBlock"] for part in told["body"][1:]]
+    assert blocks == [["<at>ada@example.com</at>"], [f"<at>{guid}</at>"], []]
+    assert card(Digest((story(),)))["msteams"] == {"width": "Full"}
+
+
+def test_a_connectors_card_calls_nobody() -> None:
+    failed = story(State.FAILURE)
+    called = story(State.FAILURE, mention="ada@example.com")
+
+    assert body(Digest((called,)), CONNECTOR) == body(Digest((failed,)), CONNECTOR)

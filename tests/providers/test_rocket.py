@@ -419,3 +419,14 @@ def test_nothing_to_tell_is_no_message() -> None:
 )
 def test_rocketchats_schema_refuses(body: dict[str, Any]) -> None:
     assert api_problems("chat.postMessage", body) != []
+
+
+def test_who_is_called_stands_in_the_text() -> None:
+    ada, grace = story(State.FAILURE, mention="ada.l"), story(State.FAILURE, cluster="eu", mention="grace")
+    hook = rocket.attached(Digest((ada,)))
+
+    # Rocket.Chat's own parser finds a mention there; data/chat/rocket-chat.md names it.
+    assert hook["text"] == "❌ *acme/fleet 6dcd4ce2 failed on prod* @ada.l"
+    assert "@ada" not in json.dumps(hook["attachments"])
+    assert rocket.text(Digest((ada,), about="x")).splitlines()[0] == hook["text"]
+    assert rocket.text(Digest((ada, grace))).splitlines()[0].endswith(" @ada.l @grace")

@@ -468,3 +468,18 @@ def test_half_a_pair_is_sent_as_a_question_mark() -> None:
 
     assert b"?x" in request.body
     assert b"?y" in request.body
+
+
+def test_who_is_called_stands_in_the_headline_once_each() -> None:
+    ada, grace = story(State.FAILURE, mention="U024BE7LH"), story(State.FAILURE, cluster="eu", mention="W0GRACE00")
+    alone = slack.message(Digest((ada,)))
+    several = slack.message(Digest((ada, grace, story(State.FAILURE, cluster="us", mention="U024BE7LH"))))
+
+    assert alone["blocks"][0]["text"]["text"] == "❌ *acme/fleet 6dcd4ce2 failed on prod* <@U024BE7LH>"
+    assert several["blocks"][0]["text"]["text"] == "*3 rollouts: 3 failed* <@U024BE7LH> <@W0GRACE00>"
+    assert "<@" not in json.dumps([alone["text"], alone["attachments"], several["text"], several["attachments"]])
+    assert slack_problems(several) == []
+
+
+def test_what_is_live_calls_nobody() -> None:
+    assert slack.message(Digest((story(mention="U024BE7LH"),))) == slack.message(Digest((story(),)))

@@ -129,6 +129,10 @@ def _ours(body: dict[str, Any], how: str) -> list[str]:
     problems += [
         "an empty field" for field in fields if not all(field.get(part, "").strip() for part in ("name", "value"))
     ]
+    mentioned = re.findall(r"<@!?(\d+)>", str(body.get("content")))
+    allowed = (body.get("allowed_mentions") or {}).get("users") or []
+    if sorted(mentioned) != sorted(allowed):
+        problems.append(f"{allowed} may be called, {mentioned} are")
     problems += ["an empty embed" for embed in embeds if not embedded(embed)]
     problems += [
         f"no link: {embed['url']}"
@@ -162,5 +166,8 @@ WAYS = {
     "discord": Way(
         "discord", "standins.discord", "Discord", content=(200, b'{"id":"1290000000000000000"}'), edits=True,
         no=(b'{"message":"no","code":50035}', b'{"id":null}', b'{"id":"../1"}'), calls=("@everyone", "@here"),
+        mention=("80351110224678912", "<@80351110224678912>"),
+        misnamed=("ada", "@80351110224678912", "&80351110224678912", "123", "0" * 18, "1" * 21,
+                  "８０３５１１１０２２４６７８９１２"),
     ),
 }  # fmt: skip

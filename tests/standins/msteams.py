@@ -70,7 +70,14 @@ class Teams:
 def message_problems(body: dict[str, Any]) -> list[str]:
     """OURS: why a message with a card would not be shown."""
     problems = [f"{error.json_path}: {error.message[:200]}" for error in _schema().iter_errors(body)]
-    return problems + _too_large(body)
+    return problems + _too_large(body) + (_nobody(body["attachments"][0]["content"]) if not problems else [])
+
+
+def _nobody(card: dict[str, Any]) -> list[str]:
+    """Mentions that call nobody: what stands between tags, and whom it means, must both be there."""
+    texts = [item["text"] for part in card["body"] for item in part.get("items", ()) if item["type"] == "TextBlock"]
+    meant = [entity["text"] for entity in card["msteams"].get("entities", ())]
+    return [] if sorted(set(texts)) == sorted(meant) else [f"{texts} are called, {meant} are meant"]
 
 
 def card_problems(body: dict[str, Any]) -> list[str]:
@@ -112,6 +119,10 @@ WAYS = {
         no=(b"Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429",),
     ),
     "teams workflow": Way(
-        "msteams", "standins.msteams", "Teams", content=(202, b""), strict=False, calls=("<at>",)
+        "msteams", "standins.msteams", "Teams", content=(202, b""), strict=False, calls=("<at>",),
+        mention=("ada@example.com", "<at>ada@example.com</at>"),
+        misnamed=("ada", "ada@", "@example.com", "ada@example.com, bob@example.com", "<at>ada@example.com</at>",
+                  "29:1bSnHZ7Js2STWrgk6",
+                  "49c4641c-ab91-4248-aebb-6a7de286397"),
     ),
 }  # fmt: skip

@@ -199,15 +199,18 @@ def _failure(error: str, **more: object) -> Answer:
 
 
 _CALLS = ("@all", "@here", "@channel")
+_MENTION = ("ada.l", "@ada.l")
+_MISNAMED = ("all", "here", "@ada", "ada lovelace", "ada@home", "a" * 101)
 
 WAYS = {
     "rocket api": Way(
-        "rocket", "standins.rocket", "Rocket", edits=True, calls=_CALLS,
+        "rocket", "standins.rocket", "Rocket", edits=True, calls=_CALLS, mention=_MENTION, misnamed=_MISNAMED,
         content=(200, b'{"success":true,"channel":"x","message":{"_id":"jC9chsFddTvsbFQG7","rid":"GENERAL"}}'),
         no=(b'{"success":false,"error":"error-not-allowed"}', b'{"success":"true"}'),
     ),
     "rocket webhook": Way(
         "rocket", "standins.rocket", "RocketWebhook", plain=frozenset({"title"}), calls=_CALLS,
+        mention=_MENTION, misnamed=_MISNAMED,
         content=(200, b'{"success":true}'),
         no=(b'{"success":false}', b'{"success":false,"error":"Invalid channel"}'),
     ),

@@ -195,14 +195,18 @@ def _no(error: str) -> dict[str, Any]:
 
 
 _CALLS = ("<!", "<@", "<#", "@here", "@channel", "@everyone")
+_MENTION = ("U024BE7LH", "<@U024BE7LH>")
+#: A group, a bot, a channel, a name.
+_MISNAMED = ("S024BE7LH", "B024BE7LH", "C024BE7LH", "here", "@ada", "u024be7lh", "U024BE7LH|x", "U024BE7LH>")
 
 WAYS = {
     "slack bot": Way(
-        "slack", "standins.slack", "SlackBot", edits=True, calls=_CALLS,
+        "slack", "standins.slack", "SlackBot", edits=True, calls=_CALLS, mention=_MENTION, misnamed=_MISNAMED,
         content=(200, b'{"ok":true,"channel":"C024BE91L","ts":"1700000000.000001"}'),
         no=(b'{"ok":false,"error":"channel_not_found"}', b'{"ok":true}', b'{"ok":"true","channel":"C1","ts":"1.1"}'),
     ),
     "slack webhook": Way(
-        "slack", "standins.slack", "SlackWebhook", content=(200, b"ok"), no=(b"no_service", b"OK?"), calls=_CALLS
+        "slack", "standins.slack", "SlackWebhook", content=(200, b"ok"), no=(b"no_service", b"OK?"), calls=_CALLS,
+        mention=_MENTION, misnamed=_MISNAMED,
     ),
 }  # fmt: skip

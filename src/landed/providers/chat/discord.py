@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
 from landed.decoding import decode
-from landed.errors import DeliveryError
-from landed.http import Request, Response, clean, json_request, status_text
-from landed.messages import Message, Passage, fitted, message, within
-from landed.model import Channel, Digest, Event, Occurrence, Secret
+from landed.http import Request, Response, json_request, not_taken
+from landed.messages import Message, Passage, called, fitted, linkable, message, one_line, uncalled, units, within
+from landed.model import Channel, Digest, Secret
+from landed.providers.interface import Said, wanted
 
 #: https://docs.discord.com/developers/resources/message#embed-object-embed-limits . Discord counts code points; what
 #: counts UTF-16 units (clients, libraries) counts more, so these are limits of UTF-16 units.
@@ -25,6 +25,8 @@ TITLE, DESCRIPTION, FIELDS, NAME, VALUE, LINK = 256, 4096, 25, 256, 1024, 2048
 #: Our own: what a story's footer, and all facts and notes together, may take of the 6000, so that the rest has room.
 _FOOTER, _EXTRA = 400, 1500
 _USERNAME = 80
+#: A user's id, https://docs.discord.com/developers/reference#snowflakes
+_USER = "[1-9][0-9]{16,19}"
 
 _NEW = "Make a new webhook in the channel's settings under Integrations, and replace the address."
 _ADDRESS = "Check the address: it has the form https://discord.com/api/webhooks/ID/TOKEN"
@@ -45,17 +47,15 @@ _HINTS = {
 _GONE = ("Unknown Message", '"code": 10008', '"code":10008')
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message: a new one, or a digest's own message as it stands now. A webhook cannot answer in a thread."""
-    if not isinstance(payload, Digest):
-        raise TypeError("discord takes digests")
-    if not payload.stories:
+    digest, service = wanted(Digest, payload), channel.called("Discord")
+    if not digest.stories:
         return ()
-    service = "Discord" if channel.name == channel.type else f"Discord ({channel.name})"
-    body = laid_out(message(payload, EMBEDS - 1))
+    body = laid_out(message(digest, EMBEDS - 1))
     # It is part of a URL, so it must be what Discord calls a message: a number.
-    if payload.handle.isascii() and payload.handle.isdigit() and not payload.reply:
-        url = _url(channel.address, f"/messages/{payload.handle}")
+    if digest.handle.isascii() and digest.handle.isdigit() and not digest.reply:
+        url = _url(channel.address, f"/messages/{digest.handle}")
         return (json_request(url, body, service=service, hints=_HINTS, method="PATCH", gone=_GONE, repeatable=True),)
     name = _username(channel.username)
     named = {"username": name, **body} if name else body
@@ -75,11 +75,7 @@ def acknowledged(response: Response) -> str:
         given = ""
     if given.isascii() and given.isdigit():
         return given
-    said = f": {response.excerpt}" if response.excerpt else ", but nothing else"
-    raise DeliveryError(
-        f"{response.origin} answered {status_text(response.status)} without saying what became of the message{said}",
-        _ADDRESS,
-    )
+    raise not_taken(response, {}, _ADDRESS)
 
 
 class _Given(msgspec.Struct):
@@ -109,15 +105,22 @@ def _username(name: str) -> str:
     https://docs.discord.com/developers/resources/user#usernames-and-nicknames ,
     https://docs.discord.com/developers/resources/webhook#create-webhook
     """
-    plain = clean(name)
+    plain = one_line(name)
     refused = re.search(r"clyde|discord|[@#:]|```|\A(?:everyone|here|system message)\Z", plain, re.IGNORECASE)
     return "" if refused else _room(lambda room: fitted(plain, room), _USERNAME)
 
 
 def laid_out(told: Message) -> dict[str, Any]:
-    """The message. Every member that an edit may change is there, for what an edit leaves out stays as it was."""
-    content = "" if told.alone else f"**{_text(told.headline, CONTENT - 4)}**"
-    return {"content": content, "embeds": list(_embeds(told)), "allowed_mentions": {"parse": []}}
+    """The message. Every member that an edit may change is there, for what an edit leaves out stays as it was.
+
+    Who is called stands beside the embeds, for in them nobody is notified; and nobody else can be called:
+    https://docs.discord.com/developers/resources/message#allowed-mentions-object
+    """
+    users = called(told, _USER)
+    headline = [] if told.alone else [f"**{_text(told.headline, CONTENT // 2)}**"]
+    content = " ".join([*headline, *(f"<@{user}>" for user in users)])
+    allowed = {"parse": [], **({"users": list(users)} if users else {})}
+    return {"content": content, "embeds": list(_embeds(told)), "allowed_mentions": allowed}
 
 
 def _embeds(told: Message) -> Iterator[dict[str, Any]]:
@@ -141,13 +144,13 @@ def _embeds(told: Message) -> Iterator[dict[str, Any]]:
 def _embed(passage: Passage, room: int) -> dict[str, Any]:
     where = f"{passage.cluster} · {passage.place}" if passage.place else passage.cluster
     footer = _room(lambda room: fitted(where, room, _unseen), min(_FOOTER, room // 4))
-    title = f"{passage.mark} {_text(passage.title, min(TITLE, room - _units(footer) - 80) - 4)}"
-    rest = room - _units(footer) - _units(title)
+    title = f"{passage.mark} {_text(passage.title, min(TITLE, room - units(footer) - 80) - 4)}"
+    rest = room - units(footer) - units(title)
     description = _lines(passage.lines, min(rest, DESCRIPTION - _EXTRA))
-    link = quote(passage.link, safe=":/?=@[]%~")
+    link = linkable(passage.link, LINK, "[]")
     return {
         "title": title,
-        **({"url": link} if link.startswith(("https://", "http://")) and len(link) <= LINK else {}),
+        **({"url": link} if link else {}),
         **({"description": description} if description else {}),
         "color": int(passage.colour[1:], 16),
         "footer": {"text": footer},
@@ -167,7 +170,7 @@ def _fields(facts: Sequence[tuple[str, str]], room: int) -> Iterator[dict[str, A
     left = room - 60
     for number, (name, value) in enumerate(facts):
         field = {"name": _text(name, NAME) or "–", "value": _text(value, min(VALUE, room // 2)) or "–"}
-        used = _units(field["name"]) + _units(field["value"])
+        used = units(field["name"]) + units(field["value"])
         if used > left or (number == FIELDS - 1 and len(facts) > FIELDS):
             yield {"name": "…", "value": f"and {len(facts) - number} more"}
             return
@@ -185,7 +188,7 @@ def _taken(embed: dict[str, Any]) -> int:
     """What an embed takes of the 6000, and a newline."""
     texts = [embed.get("title", ""), embed.get("description", ""), embed.get("footer", {}).get("text", "")]
     texts += [text for field in embed.get("fields", ()) for text in (field["name"], field["value"])]
-    return sum(map(_units, texts)) + 1
+    return sum(map(units, texts)) + 1
 
 
 def _text(text: str, limit: int) -> str:
@@ -199,16 +202,11 @@ def _lines(lines: Sequence[str], limit: int) -> str:
 def _room(lay: Callable[[int], str], limit: int) -> str:
     """What ``lay`` gives for as much room as it takes to have at most ``limit`` UTF-16 units."""
     room = limit
-    while (units := _units(text := lay(room))) > limit:
-        room = max(1, room * limit // units - 1)
+    while (taken := units(text := lay(room))) > limit:
+        room = max(1, room * limit // taken - 1)
     return text
 
 
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-_CALLS = re.compile(r"@(?=here|channel|everyone)", re.IGNORECASE)
 #: Of the punctuation that means something in Discord's Markdown, in its links, mentions, emoji and timestamps.
 _SPECIAL = re.compile(r"[\\*_~`|<>\[\]:@#!]")
 #: A list's beginning: means something at the start of a line only.
@@ -223,4 +221,4 @@ def _escape(text: str) -> str:
 
 def _unseen(text: str) -> str:
     """Where there is no Markdown: mentions broken by a space without width."""
-    return re.sub(r"<(?=[!@#])", "<\u200b", _CALLS.sub("@\u200b", text))
+    return re.sub(r"<(?=[!@#])", "<\u200b", uncalled(text))

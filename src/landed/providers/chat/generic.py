@@ -9,15 +9,14 @@ from collections.abc import Sequence
 
 from landed.events import body, headers
 from landed.http import Request, Response
-from landed.model import Channel, Digest, Event, Occurrence
+from landed.model import Channel, Event
+from landed.providers.interface import Said, wanted
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One POST of the event. Raises DeliveryError for a header of the channel that cannot be sent."""
-    if not isinstance(payload, Event):
-        raise TypeError("generic takes events")
-    service = "the webhook" if channel.name == channel.type else f"the webhook {channel.name}"
-    return (Request("POST", channel.address, headers(channel, payload), body(payload), service),)
+    event = wanted(Event, payload)
+    return (Request("POST", channel.address, headers(channel, event), body(event), channel.called("the webhook")),)
 
 
 def acknowledged(response: Response) -> str:

@@ -12,26 +12,25 @@ from collections.abc import Sequence
 from landed import events
 from landed.errors import DeliveryError
 from landed.http import Request, Response
-from landed.model import Channel, Digest, Event, Occurrence, Secret
+from landed.model import Channel, Event, Secret
+from landed.providers.interface import Said, wanted
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One POST of the event, signed with the channel's token, byte for byte as it was given.
 
     Raises DeliveryError where there is no token, or for a header of the channel that cannot be sent.
     """
-    if not isinstance(payload, Event):
-        raise TypeError("generic-hmac takes events")
-    body = events.body(payload)
+    event = wanted(Event, payload)
+    body = events.body(event)
     signed = signature(channel.token, body)
     if not signed:
         raise DeliveryError(
             f"{channel.name}: there is no key to sign events with, or none that can be used.",
             "Put it into the Provider's Secret, under the key `token`.",
         )
-    headers = events.with_header(events.headers(channel, payload), "X-Signature", signed)
-    service = "the webhook" if channel.name == channel.type else f"the webhook {channel.name}"
-    return (Request("POST", channel.address, headers, body, service, hidden=(channel.token,)),)
+    headers = events.with_header(events.headers(channel, event), "X-Signature", signed)
+    return (Request("POST", channel.address, headers, body, channel.called("the webhook"), hidden=(channel.token,)),)
 
 
 def signature(key: Secret, body: bytes) -> str:

@@ -12,12 +12,11 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-from urllib.parse import quote
 
-from landed.errors import DeliveryError
-from landed.http import Request, Response, host_of, json_request, status_text
-from landed.messages import Message, Passage, fitted, message, within
-from landed.model import Channel, Digest, Event, Occurrence, State
+from landed.http import Request, Response, host_of, json_request, not_taken
+from landed.messages import Message, Passage, called, fitted, linkable, message, uncalled, within
+from landed.model import Channel, Digest, State
+from landed.providers.interface import Said, wanted
 
 #: Teams takes about 28 KB, however a flow may write the message again:
 #: https://learn.microsoft.com/microsoftteams/limits-specifications-teams
@@ -25,6 +24,11 @@ BYTES = 27_000
 #: Stories, and characters of each kind of text in a message: the first pair that has room is taken.
 _SIZES = ((15, 9000), (15, 4000), (8, 2000), (4, 1000), (1, 500))
 _TITLE, _LINK = 300, 2000
+#: A user's principal name, or the id that Entra gives them.
+_USER = (
+    r"[0-9A-Za-z][0-9A-Za-z.'_#^!~-]{0,62}@[0-9A-Za-z][0-9A-Za-z.-]{0,61}[0-9A-Za-z]"
+    "|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+)
 _STYLES = {
     State.FAILURE: "attention",
     State.SUCCESS: "good",
@@ -58,19 +62,24 @@ _MOVED = (
 )
 #: https://devblogs.microsoft.com/microsoft365dev/retirement-of-office-365-connectors-within-microsoft-teams/
 _RETIRED = f"Microsoft has retired this kind of webhook. {_MAKE}"
+#: What a connector says of what became of a message.
+_WORDS = {
+    "HTTP error 413": "The message is too large for Teams.",
+    "HTTP error 429": "Too many requests; the update is sent by the next run.",
+    "HTTP error": _RETIRED,
+}
+_LATER = ("HTTP error 429", "HTTP error 5")
 _REFUSED = ("400", "401", "403", "404", "410")
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted."""
-    if not isinstance(payload, Digest):
-        raise TypeError("msteams takes digests")
-    if not payload.stories:
+    digest, service = wanted(Digest, payload), channel.called("Microsoft Teams")
+    if not digest.stories:
         return ()
-    service = "Microsoft Teams" if channel.name == channel.type else f"Microsoft Teams ({channel.name})"
     host = host_of(channel.address.reveal())
     lay = message_card if connector(host) else adaptive
-    return (json_request(channel.address, _sized(payload, lay), service=service, hints=_hints(host)),)
+    return (json_request(channel.address, _sized(digest, lay), service=service, hints=_hints(host)),)
 
 
 def acknowledged(response: Response) -> str:
@@ -81,16 +90,7 @@ def acknowledged(response: Response) -> str:
     """
     if response.status == 202 or response.body.strip() in (b"", b"1"):
         return ""
-    said = response.body[:4096].decode(errors="replace")
-    failed = re.search(r"HTTP error (\d{3})", said)
-    code = int(failed[1]) if failed else 0
-    hints = {413: "The message is too large for Teams.", 429: "Too many requests; the update is sent by the next run."}
-    hint = "A flow that answers by itself must say 202 or nothing." if not failed else _RETIRED
-    raise DeliveryError(
-        f"{response.origin} answered {status_text(response.status)} without taking the message: {response.excerpt}",
-        hints.get(code, hint),
-        passing=code == 429 or code >= 500,
-    )
+    raise not_taken(response, _WORDS, "A flow that answers by itself must say 202 or nothing.", passing=_LATER)
 
 
 def connector(host: str) -> bool:
@@ -121,9 +121,11 @@ def adaptive(told: Message, room: int) -> dict[str, Any]:
     """The message with its card, https://adaptivecards.microsoft.com/ .
 
     Strangers' text stands in TextRuns alone, for these are the only texts without Markdown:
-    https://learn.microsoft.com/adaptive-cards/schema-explorer/text-run . A FactSet has Markdown.
+    https://learn.microsoft.com/adaptive-cards/schema-explorer/text-run . A FactSet has Markdown. Only a TextBlock can
+    call somebody, and only those whom ``entities`` names.
     """
     share = room // len(told.passages)
+    entities = [_entity(user) for user in called(told, _USER)]
     body = [] if told.alone else [_rich(_run(told.headline, _TITLE, size="Large", weight="Bolder"))]
     body += [_container(passage, share) for passage in told.passages]
     below = [*_facts(told.facts, room), *(_rich(_run(note, room // 4, isSubtle=True)) for note in _notes(told))]
@@ -133,7 +135,7 @@ def adaptive(told: Message, room: int) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.4",
         "fallbackText": fitted(told.notice, _TITLE, _escape),
-        "msteams": {"width": "Full"},
+        "msteams": {"width": "Full", **({"entities": entities} if entities else {})},
         "body": body,
     }
     attachment = {"contentType": _CARD, "contentUrl": None, "content": card}
@@ -146,10 +148,20 @@ def _container(passage: Passage, room: int) -> dict[str, Any]:
     items += [{**_rich(_run(line, room)), "spacing": "Small"} for line in within(passage.lines, room)]
     where = f"{passage.cluster} · {passage.place}" if passage.place else passage.cluster
     items.append({**_rich(_run(where, min(_TITLE, room), isSubtle=True, size="Small")), "spacing": "Small"})
+    if re.fullmatch(_USER, passage.mention):
+        items.append({"type": "TextBlock", "text": f"<at>{passage.mention}</at>", "wrap": True, "spacing": "Small"})
     if link := _link(passage):
         opens = {"type": "Action.OpenUrl", "title": "Open the commit", "url": link}
         items.append({"type": "ActionSet", "spacing": "Small", "actions": [opens]})
     return {"type": "Container", "style": _STYLES.get(passage.state, "emphasis"), "items": items}
+
+
+def _entity(user: str) -> dict[str, Any]:
+    """Who ``<at>…</at>`` is.
+
+    https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format#mention-support-within-adaptive-cards
+    """
+    return {"type": "mention", "text": f"<at>{user}</at>", "mentioned": {"id": user, "name": user}}
 
 
 def _facts(facts: Sequence[tuple[str, str]], room: int) -> Iterator[dict[str, Any]]:
@@ -177,8 +189,7 @@ def _run(text: str, limit: int, **look: object) -> dict[str, Any]:
 
 
 def _link(passage: Passage) -> str:
-    link = quote(passage.link, safe=":/?=@[]%~")
-    return link if link.startswith(("https://", "http://")) and len(link) <= _LINK else ""
+    return linkable(passage.link, _LINK, "[]")
 
 
 def message_card(told: Message, room: int) -> dict[str, Any]:
@@ -217,13 +228,12 @@ def _section(passage: Passage, room: int) -> dict[str, Any]:
 def _plain(text: str) -> str:
     """Text in which a card finds no date to be written as its reader does, and a flow nobody to be called."""
     calls = re.sub(r"<(?=/?[a-z!@#])", "<\u200b", text, flags=re.IGNORECASE)
-    return re.sub(r"@(?=here|channel|everyone)", "@\u200b", calls, flags=re.IGNORECASE).replace("{{", "{\u200b{")
+    return uncalled(calls).replace("{{", "{\u200b{")
 
 
 def _escape(text: str) -> str:
     """The same where there is Markdown and HTML."""
-    marked = re.sub(r"[\\`*_{}\[\]()#+!|~<>&-]|(?<=\d)\.(?= )", _sign, text)
-    return re.sub(r"@(?=here|channel|everyone)", "@\u200b", marked, flags=re.IGNORECASE)
+    return uncalled(re.sub(r"[\\`*_{}\[\]()#+!|~<>&-]|(?<=\d)\.(?= )", _sign, text))
 
 
 def _sign(match: re.Match[str]) -> str:

@@ -9,24 +9,38 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
 
 from landed.decoding import decode
 from landed.errors import DeliveryError
-from landed.http import Request, Response, clean, json_request, status_text
-from landed.messages import Message, Passage, fitted, message, within
-from landed.model import Channel, Digest, Event, Occurrence, Secret
+from landed.http import Request, Response, json_request, not_taken
+from landed.messages import (
+    Message,
+    Passage,
+    called,
+    facts,
+    fitted,
+    linkable,
+    message,
+    one_line,
+    shortened,
+    units,
+    within,
+)
+from landed.model import Channel, Digest, Secret
+from landed.providers.interface import Said, wanted
 
 #: The setting ``Message_MaxAllowedSize`` where nobody has changed it, in UTF-16 units.
 LIMIT = 5000
 _TITLE_LIMIT, _LINK_LIMIT, _FACT_LIMIT = 150, 250, 150
 _BODY_BUDGET = 2000
 _PASSAGES, _FACTS = 8, 10
-#: Lines of a message that is edited as things go on: the rest is for its thread.
-_BRIEF = 3
+#: A user's name: the setting ``UTF8_User_Names_Validation`` where nobody has changed it, but for what calls everybody.
+#: https://docs.rocket.chat/docs/mentions
+_USER = "(?!(?:all|here)$)[0-9A-Za-z_.-]{1,100}"
 
 _EDITING = "The workspace does not allow messages to be edited: each change is posted as a new message."
 _ROOM = "Write the channel as #name, @user or a room's id, and let the user who posts join it."
@@ -68,21 +82,19 @@ class _Answer(Struct, frozen=True):
     message: _Posted | str = ""
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted. With a token it goes through the API.
 
     Before an answer the message is asked for: one to a message that was deleted would be seen by nobody.
     """
-    if not isinstance(payload, Digest):
-        raise TypeError("rocket takes digests")
-    if not payload.stories:
+    digest, service = wanted(Digest, payload), channel.called("Rocket.Chat")
+    if not digest.stories:
         return ()
-    service = "Rocket.Chat" if channel.name == channel.type else f"Rocket.Chat ({channel.name})"
     if channel.token:
-        return _by_api(channel, payload, service)
+        return _by_api(channel, digest, service)
     where = {"channel": channel.channel} if channel.channel else {}
     named = {"alias": channel.username} if channel.username else {}
-    return (json_request(channel.address, {**where, **named, **attached(payload)}, service=service, hints=_HINTS),)
+    return (json_request(channel.address, {**where, **named, **attached(digest)}, service=service, hints=_HINTS),)
 
 
 def acknowledged(response: Response) -> str:
@@ -96,13 +108,7 @@ def acknowledged(response: Response) -> str:
         answer = _Answer()
     posted = answer.message if isinstance(answer.message, _Posted) else _Posted()
     if not answer.success:
-        raise DeliveryError(
-            f"{response.origin} answered {status_text(response.status)} without taking the message"
-            f"{f': {response.excerpt}' if response.excerpt else ', but nothing else'}",
-            next((hint for sign, hint in _HINTS.items() if sign in response.excerpt), _HINTS["404"]),
-            passing="error-too-many-requests" in response.excerpt,
-            gone=any(sign in response.excerpt for sign in _GONE),
-        )
+        raise not_taken(response, _HINTS, _HINTS["404"], passing=("error-too-many-requests",), gone=_GONE)
     # Where a workspace shows that something was deleted, the message is kept, and an edit of it is seen by nobody.
     if posted.t == "rm":
         raise DeliveryError(f"{response.origin}: the message was deleted.", gone=True)
@@ -110,7 +116,10 @@ def acknowledged(response: Response) -> str:
 
 
 def attached(digest: Digest) -> dict[str, Any]:
-    """The message for a webhook: a headline, and an attachment with a coloured bar for each passage."""
+    """The message for a webhook: a headline, and an attachment with a coloured bar for each passage.
+
+    Who is called stands in the headline: mentions are looked for in a message's text, not in attachments.
+    """
     told = message(digest, _PASSAGES)
     attachments = [_attachment(passage, _BODY_BUDGET // len(told.passages), told.alone) for passage in told.passages]
     notes = _joined([*([_escape(told.more)] if told.more else []), *within(told.notes, _BODY_BUDGET, _escape)])
@@ -126,11 +135,11 @@ def text(digest: Digest) -> str:
     https://docs.rocket.chat/docs/message-formatting
     """
     told = message(digest, _PASSAGES)
-    most = _BRIEF if digest.about and not digest.reply else 1000
     parts = [_headline(told)]
     for passage in told.passages:
         parts += [] if told.alone else ["", _titled(passage)]
-        parts += [*_details(passage, _BODY_BUDGET // len(told.passages), most), _where(passage)]
+        lines = shortened(passage.lines) if told.brief else passage.lines
+        parts += [*within(lines, _BODY_BUDGET // len(told.passages), _escape), _where(passage)]
     parts += [_escape(told.more)] if told.more else []
     parts += [f"{_bold(name)}: {_escape(value)}" for name, value in _facts(told)]
     return _joined([*parts, *within(told.notes, _BODY_BUDGET, _escape)])
@@ -171,19 +180,17 @@ def _method(channel: Channel, name: str) -> Secret:
 
 def _attachment(passage: Passage, budget: int, alone: bool) -> dict[str, Any]:
     # A title is no Markdown: it is shown as it is.
-    title = {} if alone else {"title": f"{passage.mark} {fitted(passage.title, _TITLE_LIMIT, _clean)}"}
-    return {"color": passage.colour, **title, "text": _joined([*_details(passage, budget, 1000), _where(passage)])}
-
-
-def _details(passage: Passage, budget: int, most: int) -> tuple[str, ...]:
-    lines = passage.lines
-    if len(lines) > most:
-        lines = (*lines[:most], f"… and {len(lines) - most} more")
-    return within(lines, budget, _escape)
+    title = {} if alone else {"title": f"{passage.mark} {fitted(passage.title, _TITLE_LIMIT)}"}
+    return {
+        "color": passage.colour,
+        **title,
+        "text": _joined([*within(passage.lines, budget, _escape), _where(passage)]),
+    }
 
 
 def _headline(told: Message) -> str:
-    return _titled(told.passages[0]) if told.alone else _bold(told.headline)
+    headline = _titled(told.passages[0]) if told.alone else _bold(told.headline)
+    return " ".join([headline, *(f"@{user}" for user in called(told, _USER))])
 
 
 def _titled(passage: Passage) -> str:
@@ -195,9 +202,8 @@ def _where(passage: Passage) -> str:
     cluster, name = (fitted(part, _TITLE_LIMIT, _escape) for part in (passage.cluster, passage.place))
     if not name:
         return cluster
-    # A parenthesis would end the link early.
-    address = quote(passage.link, safe=":/?=@[]%~", errors="replace")
-    if not 0 < len(address) <= _LINK_LIMIT:
+    address = linkable(passage.link, _LINK_LIMIT, "[]")
+    if not address:
         return f"{cluster} · {name}"
     # Nothing can be escaped in what a link is called.
     return (
@@ -206,12 +212,9 @@ def _where(passage: Passage) -> str:
 
 
 def _facts(told: Message) -> list[tuple[str, str]]:
-    shown = told.facts if len(told.facts) <= _FACTS else told.facts[: _FACTS - 1]
-    facts = [
-        (fitted(name, _TITLE_LIMIT, _clean) or "–", fitted(value, _FACT_LIMIT, _clean) or "–") for name, value in shown
-    ]
-    more = len(told.facts) - len(shown)
-    return [*facts, ("…", f"and {more} more")] if more else facts
+    shown, more = facts(told, _FACTS)
+    fitting = [(fitted(name, _TITLE_LIMIT) or "–", fitted(value, _FACT_LIMIT) or "–") for name, value in shown]
+    return [*fitting, ("…", f"and {more} more")] if more else fitting
 
 
 def _joined(lines: Sequence[str]) -> str:
@@ -223,16 +226,11 @@ def _joined(lines: Sequence[str]) -> str:
     room = LIMIT - len("\n… and 10000 more lines")
     for line in lines:
         text = line if re.match("[^\\W\\d_]|[❌✅⏳⏭💤⏸*…]|$", line) else f"\u200b{line}"
-        room -= _units(text) + 1
+        room -= units(text) + 1
         if room < 0:
             return "\n".join([*kept, f"… and {len(lines) - len(kept)} more lines"])
         kept.append(text)
     return "\n".join(kept)
-
-
-def _units(text: str) -> int:
-    """Its length as JavaScript counts it."""
-    return len(text.encode("utf-16-le")) // 2
 
 
 def _bold(text: str) -> str:
@@ -242,7 +240,7 @@ def _bold(text: str) -> str:
 
 
 def _plain(escaped: str, text: str) -> bool:
-    return bool(escaped) and escaped == fitted(text, _TITLE_LIMIT, _clean)
+    return bool(escaped) and escaped == fitted(text, _TITLE_LIMIT, one_line)
 
 
 #: What begins a mention (but for the sign before a commit), a link, a spoiler or an emoji, taken apart by a space that
@@ -252,15 +250,10 @@ _BEGINNINGS = re.compile(r"(?:(?<![A-Za-z0-9])@|@(?![0-9a-f]{8}\b)|#)(?=[\w.-])|
 _MARKUP = re.compile(r"[*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
-def _clean(text: str) -> str:
-    """``text`` on one line. Half of a surrogate pair is no Unicode, and no JSON either."""
-    return clean(text).encode(errors="replace").decode()
-
-
 def _escape(text: str) -> str:
     """``text`` as nothing but text on one line, and nobody called. Addresses in it still become links to themselves."""
     # There is no way to escape the sign that begins a formula.
-    text = _BEGINNINGS.sub("\\g<0>\u200b", _clean(text).replace("$", "＄"))
+    text = _BEGINNINGS.sub("\\g<0>\u200b", one_line(text).replace("$", "＄"))
     return " ".join(_MARKUP.sub(_in_address if "://" in word else _in_word, word) for word in text.split(" "))
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import urljoin
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from landed.decoding import decode
 from landed.errors import DeliveryError
-from landed.http import Request, Response, clean, json_request, status_text
-from landed.messages import Message, Passage, fitted, within
+from landed.http import Request, Response, json_request, not_taken
+from landed.messages import Message, Passage, called, facts, fitted, linkable, one_line, shortened, uncalled, within
 from landed.messages import message as said
-from landed.model import Channel, Digest, Event, Occurrence, Secret
+from landed.model import Channel, Digest, Secret
+from landed.providers.interface import Said, wanted
 
 #: 50 blocks a message, 3000 characters a section, 10 fields of 2000 in one (https://docs.slack.dev/reference/block-kit).
 #: All details of a message share 10,000 characters, and a field has 600: nobody reads more.
@@ -30,8 +31,8 @@ _BODY_BUDGET = 10_000
 _FIELDS, _FIELD_LIMIT = 10, 600
 #: At most three blocks each, a headline, facts, notes and "… and more": 49 of 50 blocks.
 _PASSAGES = 15
-#: Lines of a message that is edited as things go on: the rest is for its thread.
-_BRIEF = 3
+#: A member's id, https://docs.slack.dev/messaging/formatting-message-text#mentioning-users
+_MEMBER = "[UW][A-Z0-9]{2,20}"
 
 _REMOVED = "The webhook was removed or its app uninstalled: make a new one and replace the address."
 #: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
@@ -104,21 +105,16 @@ class _Answer(Struct, frozen=True):
     message: _Posted = _Posted()
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted. With a token it is a bot's."""
-    if not isinstance(payload, Digest):
-        raise TypeError("slack takes digests")
-    if not payload.stories:
+    digest, service = wanted(Digest, payload), channel.called("Slack")
+    if not digest.stories:
         return ()
-    service = "Slack" if channel.name == channel.type else f"Slack ({channel.name})"
     if channel.token:
-        return (_as_bot(channel, payload, service),)
+        return (_as_bot(channel, digest, service),)
     where = {"channel": channel.channel} if channel.channel else {}
-    return (
-        json_request(
-            channel.address, {**where, **_named(channel), **_new(payload)}, service=service, hints=_WEBHOOK_HINTS
-        ),
-    )
+    body = {**where, **_named(channel), **_new(digest)}
+    return (json_request(channel.address, body, service=service, hints=_WEBHOOK_HINTS),)
 
 
 def acknowledged(response: Response) -> str:
@@ -139,12 +135,16 @@ def acknowledged(response: Response) -> str:
 
 
 def message(digest: Digest) -> dict[str, Any]:
-    """``text`` for notifications, screen readers and old clients, a headline, and a coloured bar for each passage."""
+    """``text`` for notifications, screen readers and old clients, a headline, and a coloured bar for each passage.
+
+    Who is called stands in the headline, for attachments are secondary:
+    https://docs.slack.dev/messaging/formatting-message-text#attachments
+    """
     told = said(digest, _PASSAGES)
-    brief = bool(digest.about) and not digest.reply
     budget = min(_BODY_BUDGET // len(told.passages), SECTION_LIMIT)
     headline = _title(told.passages[0]) if told.alone else f"*{fitted(told.headline, _TITLE_LIMIT, _escape)}*"
-    attachments = [_attachment(passage, budget, titled=not told.alone, brief=brief) for passage in told.passages]
+    headline = " ".join([headline, *(f"<@{member}>" for member in called(told, _MEMBER))])
+    attachments = [_attachment(passage, budget, titled=not told.alone, brief=told.brief) for passage in told.passages]
     below = _below(told)
     if told.alone:
         attachments[0]["blocks"] += below
@@ -185,24 +185,21 @@ def _named(channel: Channel) -> dict[str, str]:
 
 
 def _refused(response: Response, word: str) -> DeliveryError:
+    """The error that Slack's own ``word`` for it is; without one, what it answered."""
     known = re.fullmatch("[a-z_]{1,80}", word) is not None
-    what = word if known else response.excerpt
-    default = "" if known else "Check the address: https://hooks.slack.com/services/T…/B…/… is a webhook's."
-    return DeliveryError(
-        f"{response.origin} answered {status_text(response.status)} without taking the message"
-        f"{f': {what}' if what else ', but nothing else'}",
-        _BOT_HINTS.get(word, default),
-        passing=word in _PASSING,
-        uncertain=word in _UNCERTAIN,
-        gone=word in _GONE,
+    error = not_taken(
+        structs.replace(response, excerpt=word) if known else response,
+        _BOT_HINTS if known else {},
+        "" if known else "Check the address: https://hooks.slack.com/services/T…/B…/… is a webhook's.",
+        passing=_PASSING if known else (),
+        gone=_GONE if known else (),
     )
+    error.uncertain = word in _UNCERTAIN
+    return error
 
 
 def _attachment(passage: Passage, budget: int, *, titled: bool, brief: bool) -> dict[str, Any]:
-    lines = passage.lines
-    if brief and len(lines) > _BRIEF:
-        lines = (*lines[:_BRIEF], f"… and {len(lines) - _BRIEF} more")
-    details = "\n".join(within(lines, budget, _escape))
+    details = "\n".join(within(shortened(passage.lines) if brief else passage.lines, budget, _escape))
     blocks = [_section(_title(passage))] if titled else []
     blocks += [_section(details)] if details else []
     blocks.append(_small(_where(passage)))
@@ -219,19 +216,17 @@ def _where(passage: Passage) -> str:
     if not passage.place:
         return cluster
     name = fitted(passage.place, _TITLE_LIMIT, _escape)
-    # A vertical bar or an angle bracket would end the link early.
-    address = quote(passage.link, safe=":/?=@[]%~", errors="replace")
-    return f"{cluster} · <{address}|{name}>" if 0 < len(address) <= SECTION_LIMIT // 2 else f"{cluster} · {name}"
+    address = linkable(passage.link, SECTION_LIMIT // 2, "[]")
+    return f"{cluster} · <{address}|{name}>" if address else f"{cluster} · {name}"
 
 
 def _below(told: Message) -> list[dict[str, Any]]:
     """What had no room, what the Alert adds, and notes: at most one block each."""
     blocks = [_small(_escape(told.more))] if told.more else []
     if told.facts:
-        shown = told.facts if len(told.facts) <= _FIELDS else told.facts[: _FIELDS - 1]
+        shown, more = facts(told, _FIELDS)
         fields = [_mrkdwn(_fact(name, value)) for name, value in shown]
-        if len(shown) < len(told.facts):
-            fields.append(_mrkdwn(f"… and {len(told.facts) - len(shown)} more"))
+        fields += [_mrkdwn(f"… and {more} more")] if more else []
         blocks.append({"type": "section", "fields": fields})
     notes = "\n".join(within(told.notes, TEXT_LIMIT, _escape))
     return [*blocks, _small(notes)] if notes else blocks
@@ -254,14 +249,9 @@ def _mrkdwn(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-_CALLS = re.compile(r"@(?=here|channel|everyone)", re.IGNORECASE)
-
-
 def _escape(text: str) -> str:
     """``text`` as nothing but text on one line: no markup of the angled kind, and nobody called.
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    # Half of a surrogate pair is no Unicode, and no JSON either.
-    text = clean(text).encode(errors="replace").decode().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _CALLS.sub("@\u200b", text)
+    return uncalled(one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
