@@ -1,0 +1,217 @@
+"""Webex, as a bot: a message for each commit, edited as that goes on, with answers in its thread.
+
+https://developer.webex.com/docs/api/v1/messages/create-a-message ,
+https://developer.webex.com/docs/api/v1/messages/edit-a-message , https://developer.webex.com/docs/basics
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Struct
+
+from landed.decoding import decode
+from landed.errors import DeliveryError
+from landed.http import Request, Response, json_request, not_taken
+from landed.messages import (
+    BRIEF,
+    Message,
+    Passage,
+    facts,
+    fitted,
+    linkable,
+    message,
+    one_line,
+    shortened,
+    uncalled,
+    within,
+)
+from landed.model import Channel, Digest, Event, Occurrence, Secret
+from landed.providers.interface import Complaint
+
+#: Bytes that a message may have.
+LIMIT = 7439
+_LINK_LIMIT = 400
+
+_INVITE = (
+    "Invite the bot to the space by its e-mail address, and check that spec.channel is the space's id as"
+    " https://webexapis.com/v1/rooms lists it to the bot."
+)
+_TOKEN = "Check the bot's access token; make a new one at https://developer.webex.com/my-apps ."  # noqa: S105
+_ADDRESS = "Check the address: https://webexapis.com/v1/messages"
+#: https://developer.webex.com/docs/api/basics#api-errors
+_HINTS = {
+    "Could not find a room": _INVITE,
+    "401": _TOKEN,
+    "403": "The bot may not post there: it must be a member of the space, and a moderator where only they may post.",
+    "404": _INVITE,
+    "429": "Too many messages; the update is sent by the next run.",
+}
+#: How an edit, or an answer, is refused that a new message can take the place of: the message was deleted, or edited
+#: ten times. That is documented, and its wording is not, so any refusal will do that speaks of messages or edits rather
+#: than of the room or the token: at worst there is one message too many, and never one too few.
+_GONE = ("edit", "Edit", " message", "Message ", "activity", "Activity", "parent", "Parent")
+#: What a message, a room or a person is called: letters and digits of base64, as they stand in a path.
+_ID = re.compile(r"[A-Za-z0-9_-]{8,400}={0,2}")
+
+
+class _Size(Struct, frozen=True):
+    """How much is said: passages, characters of all their details, of a title or another line, and facts."""
+
+    passages: int
+    details: int
+    line: int
+    facts: int
+
+
+#: The same layout with ever less in it, until it fits.
+_SIZES = (
+    _Size(10, 4000, 250, 10),
+    _Size(10, 2000, 200, 10),
+    _Size(5, 1500, 150, 8),
+    _Size(3, 800, 150, 5),
+    _Size(1, 300, 100, 3),
+)
+
+
+class _Taken(Struct, frozen=True):
+    id: str = ""
+    parent: str = msgspec.field(name="parentId", default="")
+
+
+def complaints(channel: Channel) -> Sequence[Complaint]:
+    """A room is named by its id: a title, an address or a link to the space does not lead there."""
+    if re.fullmatch("[A-Za-z0-9_=-]+", channel.channel):
+        return ()
+    instead = "Write the id that https://webexapis.com/v1/rooms lists, which begins with Y2lzY29zcGFyazovL."
+    return (Complaint("spec.channel", "it is no room's id", instead),)
+
+
+def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+    """One message that tells all stories; what does not fit is counted. Raises DeliveryError for a handle that is none.
+
+    An answer to an answer is not possible, so the handle is that of the message itself.
+    """
+    if not isinstance(payload, Digest):
+        raise TypeError("webex takes digests")
+    if not payload.stories:
+        return ()
+    service, known = channel.called("Webex"), payload.handle
+    if known and not _ID.fullmatch(known):
+        raise DeliveryError(f"{service}: the message to edit is not known by its id.", gone=True)
+    body = {"roomId": channel.channel, "markdown": text(payload)}
+    editing = bool(known) and not payload.reply
+    return (
+        json_request(
+            _url(channel.address, f"/{known}" if editing else ""),
+            {**body, "parentId": known} if known and payload.reply else body,
+            service=service,
+            headers={"Authorization": Secret(f"Bearer {channel.token.reveal()}")},
+            hints=_HINTS,
+            method="PUT" if editing else "POST",
+            gone=_GONE if known else (),
+        ),
+    )
+
+
+def acknowledged(response: Response) -> str:
+    """Webex answers with the message, and gives its id; of an answer the id of the message that it answers.
+
+    Raises DeliveryError.
+    """
+    try:
+        taken = decode(response.body, _Taken)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        taken = _Taken()
+    if _ID.fullmatch(taken.id) is None:
+        raise not_taken(response, _HINTS, _ADDRESS)
+    return taken.parent if _ID.fullmatch(taken.parent) else taken.id
+
+
+def _url(address: Secret, below: str) -> Secret:
+    """Where messages are posted, given that or the API's root. Not an URL: as it is, for the door refuses it."""
+    try:
+        parts = urlsplit(address.reveal().strip())
+    except ValueError:
+        return address
+    root = parts.path.rstrip("/").removesuffix("/messages").removesuffix("/v1")
+    return Secret(urlunsplit((parts.scheme, parts.netloc, f"{root}/v1/messages{below}", parts.query, "")))
+
+
+def text(digest: Digest) -> str:
+    """The message in Webex's Markdown, as much of it as there is room for; its last size always fits."""
+    for size in _SIZES:
+        said = _laid_out(message(digest, size.passages), size)
+        if len(said.encode()) <= LIMIT:
+            break
+    return said
+
+
+def _laid_out(told: Message, size: _Size) -> str:
+    parts = [] if told.alone else [f"**{_line(told.headline, size)}**"]
+    share = size.details // len(told.passages)
+    parts += [_passage(passage, size, share, BRIEF if told.brief else len(passage.lines)) for passage in told.passages]
+    notes = within(told.notes, size.line * 3, _escape)
+    below = [*([_escape(told.more)] if told.more else []), *_facts(told, size), *notes]
+    if below:
+        parts.append(_BREAK.join(below))
+    # Paragraphs have an empty line between them.
+    return "\n\n".join(parts)
+
+
+#: The end of a line that a line follows, where a newline alone would be a blank.
+_BREAK = "  \n"
+
+
+def _passage(passage: Passage, size: _Size, budget: int, most: int) -> str:
+    called = _mention(passage)
+    title = f"{passage.mark} **{_line(passage.title, size)}**" + (f" {called}" if called else "")
+    details = within(shortened(passage.lines, most), budget, _escape)
+    return _BREAK.join([title, *details, _where(passage, size)])
+
+
+def _where(passage: Passage, size: _Size) -> str:
+    """The cluster, and the commit with a link to it."""
+    cluster, name = _line(passage.cluster, size), _line(passage.place, size)
+    address = linkable(passage.link, _LINK_LIMIT)
+    if name and address:
+        name = f"[{name}]({address})"
+    return f"{cluster} · {name}" if name else cluster
+
+
+def _facts(told: Message, size: _Size) -> list[str]:
+    shown, more = facts(told, size.facts)
+    lines = [f"**{_line(name, size) or '–'}**: {_line(value, size) or '–'}" for name, value in shown]
+    return [*lines, f"… and {more} more"] if more else lines
+
+
+def _mention(passage: Passage) -> str:
+    """The person by e-mail address, or by id. Nobody is called at large.
+
+    https://developer.webex.com/docs/basics#formatting-messages
+    """
+    who = passage.mention
+    if re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_{}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", who):
+        return f"<@personEmail:{who}>"
+    return f"<@personId:{who}>" if _ID.fullmatch(who) else ""
+
+
+def _line(text: str, size: _Size) -> str:
+    return fitted(text, size.line, _escape)
+
+
+#: What means something wherever it stands, and what does at the beginning of a line.
+_SPECIAL = re.compile(r"[\\`*_{}\[\]()#~|$]|\A[-+=]|\A(?P<number>\d{1,9})(?=\.)")
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def _escape(text: str) -> str:
+    """``text`` as nothing but text on one line: neither Markdown nor HTML, and nobody called."""
+    return _SPECIAL.sub(_backslashed, uncalled(one_line(text))).translate(_ENTITIES)
+
+
+def _backslashed(found: re.Match[str]) -> str:
+    return f"{found[0]}\\" if found["number"] else f"\\{found[0]}"

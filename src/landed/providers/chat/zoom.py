@@ -1,0 +1,179 @@
+"""Zoom Team Chat, by the Incoming Webhook app: one message for each look. A webhook can neither edit nor answer.
+
+https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0067640 ,
+https://developers.zoom.us/docs/team-chat/customizing-messages/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Struct
+
+from landed.decoding import decode
+from landed.http import Request, Response, json_request, not_taken
+from landed.messages import Message, Passage, facts, fitted, linkable, message, one_line, uncalled, within
+from landed.model import Channel, Digest, Event, Occurrence, Secret
+
+#: Ours, for Zoom names none: bytes of a whole request, and characters of one text.
+LIMIT, TEXT_LIMIT = 10_000, 2000
+_LINK_LIMIT = 500
+
+_TOKEN = "Check the Secret's token: it is the verification token that the app has shown with the address."  # noqa: S105
+_ADDRESS = (
+    "Check the address, or make a new connection with /inc connect: one ends when the account that made it is closed."
+)
+#: https://developers.zoom.us/docs/api/chatbot/
+_HINTS = {
+    "7010": _TOKEN,
+    "authorization token": _TOKEN,
+    "Authorization token": _TOKEN,
+    "7001": "Zoom could not read the message: check that the address takes format=full.",
+    "7004": _ADDRESS,
+    "Failed to send bot message": _ADDRESS,
+    "401": _TOKEN,
+    "403": _ADDRESS,
+    "404": _ADDRESS,
+    "429": "Too many messages; the update is sent by the next run.",
+}
+
+
+class _Size(Struct, frozen=True):
+    """How much is said: passages, characters of all their details, of a title or another line, and facts."""
+
+    passages: int
+    details: int
+    line: int
+    facts: int
+
+
+#: The same layout with ever less in it, until it fits.
+_SIZES = (
+    _Size(8, 4000, 250, 10),
+    _Size(8, 2000, 200, 10),
+    _Size(4, 1500, 150, 8),
+    _Size(1, 1000, 150, 5),
+    _Size(1, 300, 100, 3),
+)
+
+
+class _Answer(Struct, frozen=True):
+    result: bool | None = None
+
+
+def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+    """One message that tells all stories; what does not fit is counted."""
+    if not isinstance(payload, Digest):
+        raise TypeError("zoom takes digests")
+    if not payload.stories:
+        return ()
+    return (
+        json_request(
+            _url(channel.address),
+            _body(payload),
+            service=channel.called("Zoom"),
+            headers={"Authorization": channel.token},
+            hints=_HINTS,
+        ),
+    )
+
+
+def acknowledged(response: Response) -> str:
+    """Always "". Raises DeliveryError where the answer says ``"result": false``, Zoom's word for a refusal.
+
+    What a webhook says when content is not documented, so nothing is asked of it.
+    """
+    try:
+        refused = decode(response.body, _Answer).result is False
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        refused = False
+    if refused:
+        raise not_taken(response, _HINTS, _ADDRESS)
+    return ""
+
+
+def _body(digest: Digest) -> dict[str, Any]:
+    """The message, as much of it as there is room for; its last size always fits."""
+    for size in _SIZES:
+        body = {"content": content(message(digest, size.passages), size)}
+        if len(json_request(Secret(""), body).body) <= LIMIT:
+            break
+    return body
+
+
+def content(told: Message, size: _Size) -> dict[str, Any]:
+    """A head, and a section with a coloured bar for each passage. All of it is plain text: no Markdown is asked for.
+
+    https://developers.zoom.us/docs/team-chat/customizing-messages/multiple-sections/
+    """
+    share = min(size.details // len(told.passages), TEXT_LIMIT)
+    body = [_section(passage, size, share, alone=told.alone) for passage in told.passages]
+    notes = "\n".join([*([_plain(told.more)] if told.more else []), *within(told.notes, size.line * 3, _plain)])
+    body += [_text(notes)] if notes else []
+    fields = _fields(told, size)
+    body += [{"type": "fields", "items": fields}] if fields else []
+    first = told.passages[0]
+    head: dict[str, Any] = {
+        "text": _line(f"{first.mark} {told.headline}" if told.alone else told.headline, size),
+        "style": _bold(first),
+    }
+    if told.alone:
+        head["sub_head"] = {"text": _where(first, size)}
+    return {"head": head, "body": body}
+
+
+def _section(passage: Passage, size: _Size, budget: int, *, alone: bool) -> dict[str, Any]:
+    details = "\n".join(within(passage.lines, budget, _plain))
+    address = linkable(passage.link, _LINK_LIMIT)
+    parts = [] if alone else [_text(_line(f"{passage.mark} {passage.title}", size), style=_bold(passage))]
+    parts += [_text(details)] if details else []
+    parts.append(_text(_where(passage, size), **({"link": address} if address else {})))
+    return {"type": "section", "sidebar_color": passage.colour, "sections": parts}
+
+
+def _where(passage: Passage, size: _Size) -> str:
+    """The cluster, and the commit."""
+    cluster = _line(passage.cluster, size)
+    return f"{cluster} · {_line(passage.place, size)}" if passage.place else cluster
+
+
+def _fields(told: Message, size: _Size) -> list[dict[str, Any]]:
+    shown, more = facts(told, size.facts)
+    items: list[dict[str, Any]] = [
+        {"key": _line(name, size) or "–", "value": _line(value, size) or "–", "short": len(value) <= 40}
+        for name, value in shown
+    ]
+    return [*items, {"key": "…", "value": f"and {more} more", "short": True}] if more else items
+
+
+def _text(text: str, **more: Any) -> dict[str, Any]:
+    return {"type": "message", "text": text, **more}
+
+
+def _bold(passage: Passage) -> dict[str, Any]:
+    return {"color": passage.colour, "bold": True, "italic": False}
+
+
+def _line(text: str, size: _Size) -> str:
+    return fitted(text, size.line, _plain)
+
+
+def _plain(text: str) -> str:
+    """``text`` on one line. It is shown as it is; even so, what calls somebody in Markdown is taken apart."""
+    return uncalled(re.sub(r"<(?=[!@#])", "<\u200b", one_line(text)))
+
+
+def _url(address: Secret) -> Secret:
+    """The webhook's URL, with ``format=full`` unless it names a format. Not an URL: as it is, the door refuses it."""
+    try:
+        parts = urlsplit(address.reveal().strip())
+        settings = parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:
+        return address
+    if not any(name == "format" for name, _ in settings):
+        settings.append(("format", "full"))
+    return Secret(urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(settings, quote_via=quote), "")))
