@@ -6,7 +6,11 @@ A failure of an object stays open until a success of it is told, be it of anothe
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from msgspec import structs
 
 from landed import render
 from landed.model import (
@@ -29,19 +33,31 @@ from landed.plan.troubles import CONTROLLER, tellable
 from landed.story import title
 from landed.told import Entry, Told
 
-#: What becomes of an open failure is told also to who asks for failures only.
-_ENDS = frozenset({State.SUCCESS})
+#: What begins something, and what ends it. Suspension does neither: what failed before has not recovered.
+_BEGIN = frozenset({State.FAILURE, State.STALE})
+_TOLD = frozenset({*_BEGIN, State.SUCCESS})
+#: Who reports what no controller of Flux's does.
+_OURS = "landed"
 
 
 def occurrences(views: Sequence[View], told: Told, to: Destination, now: int) -> Iterator[News]:
     """Everything that began or ended, objects before the commits that they are a part of."""
-    for view, outcome in tellable(views, told, to):
-        for observation in _told_of(outcome):
-            yield from _object(view, outcome, observation, told, to, now)
+    for view in views:
+        by_line: dict[str, list[_Said]] = defaultdict(list)
+        for _, outcome in tellable((view,), told, to):
+            for observation in _told_of(outcome):
+                by_line[line_of(outcome.cluster, observation.about)].append(_Said(outcome, observation))
+        for line, said in by_line.items():
+            yield from _Line(view, line, told, to, now).news(sorted(said, key=_order))
     if to.whole:
         for view in views:
             for outcome in view.look.outcomes:
                 yield from _whole(view, outcome, told, to, now)
+
+
+class _Said(NamedTuple):
+    outcome: Outcome
+    observation: Observation
 
 
 def _told_of(outcome: Outcome) -> Iterator[Observation]:
@@ -50,26 +66,81 @@ def _told_of(outcome: Outcome) -> Iterator[Observation]:
         yield outcome.observations[0]
         return
     for observation in outcome.observations:
-        if not observation.keeps and (observation.state is not State.PENDING or observation.waits_for is not None):
+        waits = observation.state is State.PENDING and observation.waits_for is not None
+        if not observation.keeps and (observation.state in _TOLD or waits):
             yield observation
 
 
-def _object(
-    view: View, outcome: Outcome, observation: Observation, told: Told, to: Destination, now: int
-) -> Iterator[News]:
-    line = line_of(outcome.cluster, observation.about)
-    current = view.commits_of(observation.about) if outcome.commit else still(line, told, to)
-    mark = Mark(line, outcome.commit, print_in(observation, outcome), current)
-    if not is_new_of(mark, observation, told, to):
-        return
-    opened = open_on(line, told, to)
-    if observation.closes and not (observation.state in _ENDS and opened):
-        return
-    silent = observation.state not in (State.FAILURE, State.STALE) and not told.knows(to.name)
-    if silent:
-        yield News(silent=((to.name, mark),))
-        return
-    yield News(Update(to.name, (mark,), _occurrence(outcome, observation, line, opened, now)))
+def _order(said: _Said) -> tuple[bool, int, bool]:
+    """As it happened: what came and went, then the result that stands, then what is waited for."""
+    past = said.observation.past
+    return not past, said.observation.since if past else 0, said.observation.state is State.PENDING
+
+
+class _Line:
+    """What is told of one object."""
+
+    def __init__(self, view: View, line: str, told: Told, to: Destination, now: int) -> None:
+        self._view = view
+        self._line = line
+        self._told = told
+        self._to = to
+        self._now = now
+        self._opened = open_on(line, told, to)
+        self._last = ""
+        """The fingerprint of what this look has told last."""
+        self._begun = bool(self._opened)
+
+    def news(self, said: Sequence[_Said]) -> Iterator[News]:
+        """What is new. After something that came and went, what holds now is told once more where it is something else:
+        or an alert would fire of what is over, and none of what still fails.
+        """
+        for one in said:
+            mark = self._mark(one)
+            new = is_new_of(mark, one.observation, self._told, self._to)
+            again = bool(self._last) and self._last != mark.fingerprint and not one.observation.past
+            if not (new or again) or (new and self._is_held(one)):
+                continue
+            if one.observation.closes and not (one.observation.state is State.SUCCESS and self._begun):
+                continue
+            if self._is_baseline(one.observation):
+                yield News(silent=((self._to.name, mark),))
+                continue
+            self._last = mark.fingerprint
+            self._begun = one.observation.state is not State.SUCCESS
+            yield News(Update(self._to.name, (mark,), self._occurrence(one)))
+
+    def _mark(self, one: _Said) -> Mark:
+        outcome, observation = one
+        commits = self._view.commits_of(observation.about)
+        current = commits if outcome.commit else still(self._line, self._told, self._to)
+        return Mark(self._line, outcome.commit, print_in(observation, outcome), current)
+
+    def _is_held(self, one: _Said) -> bool:
+        """What goes to and fro is not over each time that it works: that is told when it has come to rest."""
+        if one.observation.state is not State.SUCCESS or not self._opened:
+            return False
+        return one.observation.about in self._view.flapping(one.outcome)
+
+    def _is_baseline(self, observation: Observation) -> bool:
+        """Of one that was never served before only what fails now is told."""
+        return not self._told.knows(self._to.name) and (observation.past or observation.state not in _BEGIN)
+
+    def _occurrence(self, one: _Said) -> Occurrence:
+        outcome, observation = one
+        return Occurrence(
+            _event(outcome, observation),
+            observation.state,
+            self._line,
+            outcome.cluster,
+            observation.since or self._now,
+            outcome.repository,
+            outcome.commit,
+            _url(outcome),
+            seconds(observation.duration),
+            observation.changes,
+            next((entry.handle for entry in self._opened if entry.handle), ""),
+        )
 
 
 def open_on(line: str, told: Told, to: Destination) -> Sequence[Entry]:
@@ -82,20 +153,13 @@ def open_on(line: str, told: Told, to: Destination) -> Sequence[Entry]:
     return row
 
 
-def _occurrence(outcome: Outcome, observation: Observation, line: str, opened: Sequence[Entry], now: int) -> Occurrence:
-    return Occurrence(
-        render.event(outcome.cluster, observation),
-        observation.state,
-        line,
-        outcome.cluster,
-        observation.since or now,
-        outcome.repository,
-        outcome.commit,
-        _url(outcome),
-        seconds(observation.duration),
-        observation.changes,
-        next((entry.handle for entry in opened if entry.handle), ""),
-    )
+def _event(outcome: Outcome, observation: Observation) -> Event:
+    """Flux's event; that a controller is silent is our own word."""
+    event = render.event(outcome.cluster, observation)
+    if observation.about != CONTROLLER:
+        return event
+    about = structs.replace(event.involvedObject, apiVersion="apps/v1")
+    return structs.replace(event, involvedObject=about, reportingController=_OURS)
 
 
 def _whole(view: View, outcome: Outcome, told: Told, to: Destination, now: int) -> Iterator[News]:
@@ -127,7 +191,7 @@ def _of_commit(said: Telling, now: int) -> Occurrence:
             title(Story(outcome)),
             "ReconciliationFailed" if said.state is State.FAILURE else "ReconciliationSucceeded",
             {"cluster": outcome.cluster, **({"revision": first.revision} if first.revision else {})},
-            "landed",
+            _OURS,
         ),
         said.state,
         said.line,
