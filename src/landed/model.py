@@ -530,6 +530,8 @@ class Occurrence(Struct, frozen=True):
     """What became of what stands in the cluster: ``Deployment/apps/web created``."""
     handle: str = ""
     """What the service called what is still open of the object; empty where nothing is, or it has no names."""
+    told: int = 0
+    """When it is told, in our clock; 0 where that does not matter."""
 
 
 #: What can be delivered.

@@ -140,6 +140,7 @@ class _Line:
             seconds(observation.duration),
             observation.changes,
             next((entry.handle for entry in self._opened if entry.handle), ""),
+            self._now,
         )
 
 
@@ -167,16 +168,17 @@ def _whole(view: View, outcome: Outcome, told: Told, to: Destination, now: int) 
     said = telling(view, outcome, told, to) if outcome.commit else None
     if said is None or said.state not in RESULTS or said.flapping or is_mute(said, told, to):
         return
-    if not is_new(said, told.entry(to.name, said.line, outcome.commit)):
+    entry = told.entry(to.name, said.line, outcome.commit)
+    if not is_new(said, entry):
         return
     mark = Mark(said.line, outcome.commit, said.fingerprint, view.commits_in(outcome.repository))
     if said.state is State.SUCCESS and not told.knows(to.name):
         yield News(silent=((to.name, mark),))
         return
-    yield News(Update(to.name, (mark,), _of_commit(said, now)))
+    yield News(Update(to.name, (mark,), _of_commit(said, now, entry.handle if entry else "")))
 
 
-def _of_commit(said: Telling, now: int) -> Occurrence:
+def _of_commit(said: Telling, now: int, handle: str) -> Occurrence:
     """From when the first of its objects was begun to when the last one had its result."""
     outcome = said.outcome
     done = [o for o in outcome.observations if o.state in RESULTS and o.since]
@@ -201,6 +203,8 @@ def _of_commit(said: Telling, now: int) -> Occurrence:
         outcome.commit,
         _url(outcome),
         ended - begun,
+        handle=handle,
+        told=now,
     )
 
 
