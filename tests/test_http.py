@@ -165,6 +165,22 @@ def test_retry_after_is_honoured(http: Http, server: StandIn, waits: list[float]
     assert waits == [7, 11]
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ('{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":2000}', 2),
+        ('{"ok":false,"error_code":429,"parameters":{"retry_after":7}}', 7),
+        ('{"code":"RATE_LIMIT_HIT","retry-after":1.5,"result":"error"}', 1.5),
+    ],
+)
+def test_services_that_say_it_in_the_body_are_heard(
+    http: Http, server: StandIn, waits: list[float], said: str, seconds: float
+) -> None:
+    server.faults.append(answer(429, body=said))
+    http.send(Request("POST", Secret(server.url), body=b"x"))
+    assert waits == [seconds]
+
+
 def test_retry_after_may_be_a_date(http: Http, server: StandIn, waits: list[float]) -> None:
     at = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     server.faults += [answer(429, {"Retry-After": at})]

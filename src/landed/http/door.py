@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from landed import __version__
 from landed.http.answers import ANSWER_LIMIT, LATER, PERHAPS_DONE, answer_of, refusal
 from landed.http.diagnosis import PROXY_REFUSES, Trouble, diagnose, refused_by_proxy, unanswered
-from landed.http.pacing import MAX_WAIT, Patience, retry_after
+from landed.http.pacing import MAX_WAIT, Patience, retry_after, said_in
 from landed.http.route import AS_USUAL, Route, secrets_of_proxy
 from landed.http.values import Request, Response, usable
 from landed.model import Network, Secret
@@ -67,6 +67,7 @@ class Http:
                 if 200 <= answer.status < 300:
                     return answer
                 asked = retry_after(answer.headers.get("retry-after", ""), time.time())
+                asked = said_in(answer.body) if asked is None else asked
                 uncertain = answer.status in PERHAPS_DONE and not _repeatable(request)
                 failure, again = refusal(request, answer, uncertain), answer.status in LATER and not uncertain
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -139,3 +140,11 @@ def retry_after(value: str, now: float) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (ValueError, OverflowError):
         return None
+
+
+def said_in(body: bytes) -> float | None:
+    """Seconds to wait by the body of a refusal, where its header does not say: Telegram, Zulip and Discord name them
+    ``retry_after`` or ``retry-after``, Matrix names milliseconds ``retry_after_ms``. None where there is nothing.
+    """
+    found = re.search(rb'"retry[_-]after(_ms)?"\s*:\s*([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*[,}]', body[:4096])
+    return float(found[2]) / (1000 if found[1] else 1) if found else None
