@@ -276,11 +276,12 @@ def test_it_moves_by_itself(terminal: Terminal) -> None:
 
 
 INTERRUPTED = """
-    import sys, time
+    import signal, sys, time
     from landed.reports.console import Console
     from landed.reports.waiting import Waiting
     from reports.waits import answer, health_checks
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background would not have
     console = Console(sys.stdout, sys.stderr, environ={"TERM": "linux"})
     try:
         with Waiting(console, clock=time.time) as waiting:
@@ -298,12 +299,15 @@ def test_ctrl_c_leaves_a_clean_terminal(terminal: Terminal) -> None:
     stream = terminal.stream
     with subprocess.Popen([sys.executable, "-c", script], env=environ, stdout=stream, stderr=stream) as child:
         deadline = time.monotonic() + 30
-        while not any(HEAD in line for line in terminal.see()):
-            assert time.monotonic() < deadline
-            assert child.poll() is None
-            time.sleep(0.02)
-        child.send_signal(signal.SIGINT)
-        assert child.wait(30) == 0
+        try:
+            while not any(HEAD in line for line in terminal.see()):
+                assert time.monotonic() < deadline
+                assert child.poll() is None
+                time.sleep(0.02)
+            child.send_signal(signal.SIGINT)
+            assert child.wait(30) == 0
+        finally:
+            child.kill()
     assert terminal.see() == ["interrupted"]
     assert not terminal.screen.cursor.hidden
 

@@ -7,7 +7,8 @@ from landed.http.diagnosis import PROXY_REFUSES, Trouble, diagnose, refused_by_p
 from landed.http.door import USER_AGENT, Http
 from landed.http.pacing import Patience, TokenBucket, retry_after
 from landed.http.route import Route, secrets_of_proxy
-from landed.http.trust import silence, trusted
+from landed.http.trust import context, silence, trusted
+from landed.http.tunnel import connected, unreached
 from landed.http.values import Request, Response, json_request, secrets_of
 from landed.http.words import clean, host_of, spoken, status_text
 
@@ -23,6 +24,8 @@ __all__ = [
     "TokenBucket",
     "Trouble",
     "clean",
+    "connected",
+    "context",
     "diagnose",
     "excerpt",
     "host_of",
@@ -36,4 +39,5 @@ __all__ = [
     "spoken",
     "status_text",
     "trusted",
+    "unreached",
 ]

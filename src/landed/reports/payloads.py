@@ -76,7 +76,8 @@ def _commit(payload: CommitStatus | Deployment | Comment) -> str:
 
 def _event(kind: str, commit: str, event: Event) -> Words:
     about = event.involvedObject
-    state = State.FAILURE if event.severity == "error" else State.SUCCESS
+    waits = State.PENDING if event.reason == "DependencyNotReady" else State.SUCCESS
+    state = State.FAILURE if event.severity == "error" else waits
     name = f"{about.kind} {about.namespace}/{about.name}"
     return Words(kind, commit, state, name, f"{event.reason}: {event.message}"[:200])
 
