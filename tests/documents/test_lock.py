@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 #: What the image has of what may be left out.
-EXTRAS = ("socks", "cel", "re2")
+EXTRAS = ("socks", "cel", "re2", "apprise", "googlepubsub", "otel")
 ASKED = [
     Requirement(line)
     for group in (PROJECT["dependencies"], *(PROJECT["optional-dependencies"][extra] for extra in EXTRAS))
