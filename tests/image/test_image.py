@@ -91,12 +91,39 @@ def test_nothing_is_compiled_at_start(engine: Engine, folder: Path, arguments: s
 
 
 @pytest.mark.parametrize(
-    "module", ["github", "gitlab", "cel_expr_python.cel", "requests", "rich.table", "jinja2", "yaml", "socks"]
+    "module",
+    [
+        "github",
+        "gitlab",
+        "cel_expr_python.cel",
+        "requests",
+        "rich.table",
+        "jinja2",
+        "yaml",
+        "socks",
+        "re2",
+        "apprise",
+        "google.auth",
+        "nacl.signing",
+        "opentelemetry.proto.trace.v1.trace_pb2",
+    ],
 )
 def test_what_is_imported_late_is_compiled_too(engine: Engine, module: str) -> None:
     done = engine.run((*BARE, "--entrypoint", PYTHON), ("-I", "-v", "-c", f"import {module}"))
     assert done.returncode == 0
     assert compiled(done.stdout.decode()) == []
+
+
+def test_it_has_all_extras(engine: Engine) -> None:
+    done = engine.run(BARE, ("doctor", "--from-file", "/nowhere"))
+    said = done.stdout.decode()
+    assert "Installed: apprise, cel, googlepubsub, otel, re2, socks." in said
+    assert "Not installed" not in said
+
+
+def test_it_knows_time_zones(engine: Engine) -> None:
+    script = "from zoneinfo import ZoneInfo; ZoneInfo('Europe/Berlin')"
+    assert engine.run((*BARE, "--entrypoint", PYTHON), ("-I", "-c", script)).returncode == 0
 
 
 def test_it_trusts_the_public_certificate_authorities(engine: Engine) -> None:
