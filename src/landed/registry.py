@@ -155,7 +155,7 @@ CHAT = {
     ),
     "telegram": ChatType(
         "telegram", "Telegram", "digests", "address channel token", "channel token", since="v1beta1",
-        edits="always", threads=True, mentions=True,
+        door="telegram", edits="always", threads=True, mentions=True,
     ),
     "webex": ChatType(
         "webex", "Webex", "digests", "address channel token", "address channel token", since="v1beta1",
@@ -194,7 +194,7 @@ CHAT = {
     # Programs that take Flux's event object.
     "azureeventhub": ChatType(
         "azureeventhub", "Azure Event Hubs", "events", "address channel token", "address", since="v1beta1",
-        schemes=(), account=_NO_ACCOUNT,
+        schemes=(), door="azure", account=_NO_ACCOUNT,
     ),
     "generic": ChatType("generic", "a webhook", "events", "address headers", since="v1beta1"),
     "generic-hmac": ChatType(
@@ -206,7 +206,7 @@ CHAT = {
     ),
     "nats": ChatType(
         "nats", "NATS", "events", "address channel username password creds nkey", "address channel", since="v1beta3",
-        schemes=(), door="nats", extra="nats", imports="nats",
+        schemes=(), door="nats",
     ),
 }  # fmt: skip
 
