@@ -10,14 +10,26 @@ from msgspec import to_builtins
 
 from landed import render
 from landed.cli import sample
-from landed.cli.sample import NOW, SITUATIONS, situation
+from landed.cli.sample import NOW, SITUATIONS, asked, situation
 from landed.messages import message
-from landed.model import Comment, CommitStatus, Deployment, Digest, Dispatch, Event, State
+from landed.model import (
+    Alert,
+    Comment,
+    CommitStatus,
+    Deployment,
+    Destination,
+    Digest,
+    Dispatch,
+    Event,
+    Occurrence,
+    State,
+)
 
 TAKES = {
     "digests": Digest,
     "messages": Digest,
     "events": Event,
+    "occurrences": Occurrence,
     "statuses": CommitStatus,
     "deployments": Deployment,
     "comments": Comment,
@@ -171,3 +183,24 @@ def test_a_test_message_says_that_it_is_one(takes: str) -> None:
 
     assert isinstance(made, TAKES[takes])
     assert "test" in (made.metadata["cluster"] if isinstance(made, Event) else message(made).headline)
+
+
+@pytest.mark.parametrize(
+    ("takes", "name", "told"),
+    [
+        ("events", "failure", 1), ("events", "dependency", 0), ("events", "success", 0),
+        ("occurrences", "failure", 1), ("occurrences", "dependency", 0), ("occurrences", "recovery", 1),
+        ("digests", "failure", 1), ("digests", "dependency", 0), ("digests", "success", 0), ("digests", "recovery", 1),
+        ("messages", "failure", 2), ("messages", "dependency", 0),
+    ],
+)  # fmt: skip
+def test_an_alert_for_errors_is_shown_what_it_would_be_told(takes: str, name: str, told: int) -> None:
+    alert = Alert("apps", "ops", "chat", severity="error", metadata=(("env", "prod"),))
+    to = Destination("Alert apps/ops", takes, threads=True, alerts=(alert,))
+
+    shown = list(asked(situation(name, takes), to))
+
+    assert len(shown) == told
+    for payload in shown:
+        event = getattr(payload, "event", payload)
+        assert not isinstance(event, Event) or event.metadata["env"] == "prod"

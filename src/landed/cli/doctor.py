@@ -234,6 +234,10 @@ def _channels(o: Options, found: _Found, *, send_test: bool) -> Iterator[Finding
         if not isinstance(outlet, ChannelOutlet):
             continue
         name = outlet.destination.name
+        wrong = outlet.complaints()
+        if wrong:
+            yield from (Finding(name, "problem", f"{one.field}: {one.what}", one.instead) for one in wrong)
+            continue
         if not send_test:
             yield Finding(name, "ok", "The address is well-formed.", "Add --send-test to send a message to it.")
             continue

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from landed.cli import options as opt
-from landed.cli.options import Options
+from landed.cli.options import CLUSTER_MANIFESTS, Options
+from landed.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from landed.model import Payload, Update
@@ -47,6 +50,8 @@ def command(situation: str | None, **values: Any) -> int:
     from landed.run import once_only, run
 
     o = Options(**values, dry_run=True)
+    if situation:
+        o = _without_need_of_a_cluster(o)
     console = console_for(o, secrets(o))
     with line(o, console) as whole:
         if situation:
@@ -67,17 +72,27 @@ def _of_updates(whole: Line, updates: Iterable[Update]) -> Iterator[Preview]:
         yield from _previews(whole.parts.outlets[update.destination], update.payload)
 
 
+def _without_need_of_a_cluster(o: Options) -> Options:
+    """An example needs none: where none is given, there are simply no Secrets to be read from it."""
+    from landed.cli.contexts import places
+
+    if o.from_file or CLUSTER_MANIFESTS in o.config:
+        return o
+    try:
+        places(o, os.environ)
+    except ConfigurationError:
+        return o if o.kubeconfig or o.context else structs.replace(o, from_file=os.devnull)
+    return o
+
+
 def _of_example(whole: Line, situation: str) -> Iterator[Preview]:
+    from landed.cli.sample import asked
     from landed.cli.sample import situation as example
-    from landed.model import Digest
-    from landed.plan.channels import dressed
 
     for name, outlet in whole.parts.outlets.items():
-        for payload in example(situation, outlet.destination.takes):
-            if not isinstance(payload, Digest):
-                yield from _previews(outlet, payload)
-            elif outlet.destination.threads or not payload.reply:
-                yield from _previews(outlet, _in_their_words(whole, name, dressed(payload, outlet.destination)))
+        to = outlet.destination
+        for payload in asked(example(situation, to.takes), to):
+            yield from _previews(outlet, _in_their_words(whole, name, payload))
 
 
 def _in_their_words(whole: Line, destination: str, payload: Payload) -> Payload:
@@ -106,5 +121,5 @@ def _previews(outlet: Outlet, payload: Payload) -> Iterator[Preview]:
         return
     answers = ", in the thread of its message" if isinstance(payload, Digest) and payload.reply else ""
     for request in outlet.requests(payload):
-        headers = {key: str(value) for key, value in request.headers.items()}
+        headers = {key: str(value) for key, value in request.headers.items() if str(value)}
         yield Preview(name, request.method, f"{request.origin}{answers}", outlet.shown(request), headers)

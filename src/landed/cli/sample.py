@@ -5,7 +5,7 @@ One fleet, one commit, one cluster, always the same: nobody has to break anythin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import structs
 
@@ -14,6 +14,7 @@ from landed.model import (
     Comment,
     CommitStatus,
     Deployment,
+    Destination,
     Digest,
     Dispatch,
     Event,
@@ -72,6 +73,28 @@ def situation(name: str, takes: str, cluster: str = "example", now: int = NOW) -
         rows = sorted(Row(cluster, render.name(o), o.state, render.say(o)) for o in outcome.observations)
         return (Comment(_FLEET, _COMMIT, tuple(rows), request="42"),)
     raise ValueError(f"There is no example for what takes {takes!r}.")
+
+
+def asked(payloads: Sequence[Payload], to: Destination) -> Iterator[Payload]:
+    """What of ``payloads`` the Alert of ``to`` lets through, with what it adds."""
+    from landed.alerts import admits, merged
+    from landed.plan.channels import dressed
+
+    alert = next(iter(to.alerts), None)
+    for payload in payloads:
+        if isinstance(payload, Digest):
+            over = any(story.broken_for for story in payload.stories)
+            failed = any(story.state is State.FAILURE for story in payload.stories)
+            if (to.threads or not payload.reply) and (alert is None or alert.severity == "info" or failed or over):
+                yield dressed(payload, to)
+        elif alert is not None and isinstance(payload, Event | Occurrence):
+            event = payload if isinstance(payload, Event) else payload.event
+            said = structs.replace(event, metadata=merged(alert, event.metadata, {}))
+            ends = isinstance(payload, Occurrence) and payload.state is State.SUCCESS
+            if ends or admits(alert, event.severity, event.message):
+                yield said if isinstance(payload, Event) else structs.replace(payload, event=said)
+        else:
+            yield payload
 
 
 def _story(name: str, cluster: str, now: int) -> Story:

@@ -31,7 +31,7 @@ from landed.repositories import below
 
 if TYPE_CHECKING:
     from landed.http import Http, Request, TokenBucket
-    from landed.providers.interface import CommitReader, Door, GitProvider, Said
+    from landed.providers.interface import CommitReader, Complaint, Door, GitProvider, Said
 
 
 class Outlet(Protocol):
@@ -221,12 +221,17 @@ class ChannelOutlet:
         try:
             given = self._send(structs.replace(payload, handle=handle))
         except DeliveryError as error:
-            if not (error.gone and handle):
+            if error.passing or not (error.gone and handle):  # what comes later may find the message
                 raise
             given = self._send(structs.replace(payload, handle=""))
         if not payload.reply:
             self._posted[payload.about] = given or handle
         return given or handle
+
+    def complaints(self) -> Sequence[Complaint]:
+        """Everything that its own file has against its settings."""
+        look = getattr(providers.chat_module(self.type), "complaints", None)
+        return look(self._channel) if look is not None else ()
 
     def requests(self, payload: Payload) -> Sequence[Request]:
         """What would be sent, in order. Raises DeliveryError where the channel's settings cannot be used."""
@@ -255,6 +260,8 @@ class ChannelOutlet:
     def _out(self) -> Door:
         """The way out, opened at the first call."""
         if self._door is None:
+            for complaint in self.complaints():  # manifests were looked at before; a webhook of an option was not
+                raise DeliveryError(f"{self._channel.name}: {complaint.what}.", complaint.instead)
             name = providers.CHAT[self._channel.type].door
             self._door = providers.door_module(name).door(self._channel, self._http) if name else self._http()
         return self._door

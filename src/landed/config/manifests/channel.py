@@ -15,6 +15,8 @@ ROCKET_API = "/api/v1/chat.postMessage"
 #: https://devblogs.microsoft.com/microsoft365dev/retirement-of-office-365-connectors-within-microsoft-teams/
 CONNECTOR = ".webhook.office.com"
 
+#: The keys that say who we are without a user's name; the first one that is there counts.
+_TOKENS = ("token", "creds", "nkey")
 #: What a header may be called. https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 _HEADER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 #: What the connection says of itself.
@@ -25,7 +27,7 @@ def channel(case: Case, network: Network) -> Channel | None:
     """The channel, still without a name; None where there is a problem, which ``case`` has then."""
     made = _MAKERS.get(case.provider.type, _plain)(case)
     if case.provider.secret and not case.keys and not case.problems:
-        case.lack("address", "anything")
+        case.lack(_missed(case), "anything")
     if made is None or case.problems:
         return None
     address, token = made
@@ -40,6 +42,12 @@ def channel(case: Case, network: Network) -> Channel | None:
         headers(case) if "headers" in case.kind.uses else (),
         network,
     )
+
+
+def _missed(case: Case) -> str:
+    """What a Secret without anything was most likely meant to hold."""
+    keys = [key for key in (*_TOKENS, "password", "headers") if key in case.kind.uses]
+    return keys[0] if keys and case.provider.address else "address"
 
 
 def enough(case: Case, values: Mapping[str, Secret]) -> bool:
@@ -61,10 +69,6 @@ def _nowhere(case: Case, otherwise: str = "") -> None:
         case.problem(
             "spec.address", "there is no address", f"Write it there, or name a Secret with `address`{otherwise}."
         )
-
-
-#: The keys that say who we are without a user's name; the first one that is there counts.
-_TOKENS = ("token", "creds", "nkey")
 
 
 def _plain(case: Case) -> tuple[Secret, Secret] | None:
