@@ -139,6 +139,10 @@ CHAT = {
         "matrix", "Matrix", "digests", "address channel token", "address channel token", since="v1beta1",
         edits="always", threads=True, mentions=True,
     ),
+    "mattermost": ChatType(
+        "mattermost", "Mattermost", "digests", "address channel username token",
+        edits="token", threads=True, mentions=True,
+    ),
     "msteams": ChatType("msteams", "Microsoft Teams", "digests", since="v1beta1", mentions=True),
     "ntfy": ChatType("ntfy", "ntfy", "digests", "address channel username token password"),
     "rocket": ChatType(

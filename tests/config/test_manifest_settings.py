@@ -572,6 +572,7 @@ ONE_OF_EACH: dict[str, tuple[str, dict[str, str]]] = {
     "incident.io": ("https://api.incident.example.com/v2/alert_events/http/01ABC", {"token": "t0ken"}),
     "lark": ("https://open.example.com/open-apis/bot/v2/hook/x", {}),
     "matrix": ("https://matrix.example.com", {"token": "t0ken"}),
+    "mattermost": ("https://mm.example.com/hooks/x", {}),
     "nats": ("nats://nats.example.com:4222", {"username": "u", "password": "p4ssword"}),
     "ntfy": ("https://ntfy.example.com/deploys", {}),
     "opsgenie": ("https://api.opsgenie.example.com/v2/alerts", {"token": "t0ken"}),
