@@ -123,6 +123,7 @@ def test_an_example_needs_no_cluster(
 @pytest.mark.parametrize(
     ("option", "address", "what"),
     [
+        ("--mattermost-webhook", "https://chat.example.com", "it is no webhook's"),
         ("--ntfy-webhook", "https://ntfy.example.com", "topic"),
         ("--apprise-url", "foo://x", "Apprise does not understand the address"),
     ],

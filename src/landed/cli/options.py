@@ -60,6 +60,7 @@ class Options(Struct, frozen=True, kw_only=True):
     rocket_webhook: Secret = Secret("")
     googlechat_webhook: Secret = Secret("")
     lark_webhook: Secret = Secret("")
+    mattermost_webhook: Secret = Secret("")
     ntfy_webhook: Secret = Secret("")
     apprise_url: Secret = Secret("")
     generic_webhook: Secret = Secret("")
@@ -432,6 +433,7 @@ CHANNELS = (
     secret("--rocket-webhook", help="Incoming webhook of Rocket.Chat to tell about results."),
     secret("--googlechat-webhook", help="Incoming webhook of a Google Chat space to tell about results."),
     secret("--lark-webhook", help="Address of a Lark or Feishu bot to tell about results."),
+    secret("--mattermost-webhook", help="Incoming webhook of Mattermost to tell about results."),
     secret("--ntfy-webhook", help="Address of an ntfy topic to tell about results, such as https://ntfy.sh/TOPIC."),
     secret("--apprise-url", help="Apprise URL of any other service to tell about results. Takes the extra `apprise`."),
     secret("--generic-webhook", help="Address that gets Flux's own event object for every result, as JSON."),
