@@ -12,6 +12,7 @@ from values import MAIN_A, MAIN_B, MAIN_C, NOW, A, B, C, cluster, git, k, ready
 from landed.model import Alert, Destination, Look, ObjectRef, Observation, Occurrence, Snapshot, State
 from landed.outcomes import judge
 from landed.plan.occurrences import seconds
+from landed.told import Intent
 
 KEY = "prod Kustomization/apps/web"
 Said = tuple[State, str, str]
@@ -222,6 +223,17 @@ def test_a_source_that_cannot_fetch_fails_without_a_commit_and_works_again(alert
     assert service.said(fetching("True")) == []
 
 
+def test_a_source_that_fetches_something_new_after_its_trouble_is_told_once() -> None:
+    service = Service(alert(source("GitRepository", namespace="flux-system")))
+    service.see(fetching("True"))
+    service.see(fetching("False"))
+    assert service.said(fetching("True", MAIN_C)) == [(State.SUCCESS, C, "2")]
+    assert service.said(fetching("True", MAIN_C)) == []
+    assert service.said(fetching("False", MAIN_C)) == [(State.FAILURE, "", "")]
+    assert service.said(fetching("True", MAIN_C)) == [(State.SUCCESS, "", "4")]
+    assert service.said(fetching("True", MAIN_C)) == []
+
+
 def test_the_end_of_a_source_s_trouble_is_told_to_who_wants_failures() -> None:
     service = Service(alert(source("GitRepository", namespace="flux-system"), severity="error"))
     assert service.said(fetching("True")) == []
@@ -257,6 +269,24 @@ def test_also_for_who_wants_failures_only() -> None:
     both = gone(one(**LIVE), "ReconciliationFailed")
     assert [x[:2] for x in service.said(both)] == [(State.FAILURE, C), (State.SUCCESS, B)]
     assert service.said(both) == []
+
+
+def test_who_wants_failures_only_hears_of_the_next_one_after_another_commit_ended_the_first() -> None:
+    service = Service(alert(severity="error"))
+    service.see(at(MAIN_B, "BuildFailed"))
+    both = gone(one(**LIVE), "ReconciliationSucceeded")
+    assert [x[0] for x in service.said(both)] == [State.SUCCESS, State.SUCCESS]
+    assert service.said(at(MAIN_B, "BuildFailed")) == [(State.FAILURE, B, "")]
+
+
+def test_a_success_that_came_and_went_before_a_failure_does_not_end_it_in_a_later_run() -> None:
+    """A run that could not tell somebody else everything looks back as far again."""
+    service = Service(alert(severity="error"))
+    service.see(one(**LIVE))
+    both = gone(at(MAIN_B, "BuildFailed"), "ReconciliationSucceeded")
+    assert service.said(both) == [(State.FAILURE, B, "")]
+    assert service.said(both) == []
+    assert service.said(at(MAIN_B)) == [(State.SUCCESS, B, "1")]
 
 
 def test_a_success_that_came_and_went_does_not_end_what_fails() -> None:
@@ -311,6 +341,65 @@ def test_after_the_ledger_was_lost_a_failure_is_told_again_and_a_later_success_c
     service = Service(alert(), served=False)
     assert service.said(at(MAIN_B)) == []
     assert service.said(at(MAIN_C)) == [(State.SUCCESS, C, "")]
+
+
+def broken_off(service: Service, commit: str) -> None:
+    """A run has told something of the object and was killed before it took that down."""
+    service.runs.told.begin([Intent("Alert apps/ops", KEY, commit)])
+
+
+@pytest.mark.parametrize("severity", ["info", "error"])
+def test_what_a_run_that_was_killed_may_have_fired_is_ended(severity: str) -> None:
+    service = Service(alert(severity=severity))
+    service.see(at(MAIN_B))
+    broken_off(service, B)
+    assert service.said(at(MAIN_B)) == [(State.SUCCESS, B, "")]
+    service.runs.told.settle()
+    assert service.said(at(MAIN_B)) == []
+
+
+def test_what_a_run_that_was_killed_may_have_ended_fires_again() -> None:
+    service = Service(alert())
+    service.see(at(MAIN_B, "BuildFailed"))
+    broken_off(service, B)
+    assert service.said(at(MAIN_B, "BuildFailed")) == [(State.FAILURE, B, "1")]
+    service.runs.told.settle()
+    assert service.said(at(MAIN_B, "BuildFailed")) == []
+
+
+def test_a_run_that_was_killed_leaves_other_objects_and_services_as_they_are() -> None:
+    service = Service(alert())
+    service.see(at(MAIN_B))
+    service.runs.told.begin([Intent("Alert apps/other", KEY, B), Intent("Alert apps/ops", f"{KEY}2", B)])
+    assert service.said(at(MAIN_B)) == []
+
+
+# ── a commit that is taken back ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_wait_for_a_commit_that_the_source_takes_back_is_ended() -> None:
+    service = Service(alert())
+    service.see(at(MAIN_B))
+    service.see(waits(MAIN_C))
+    assert service.said(at(MAIN_B)) == [(State.SUCCESS, B, "2")]
+    assert service.said(at(MAIN_B)) == []
+
+
+def test_a_failure_of_a_commit_that_the_source_has_taken_back_is_ended() -> None:
+    """The failure was told of while the source held the earlier commit already."""
+    service = Service(alert())
+    service.see(at(MAIN_B))
+    back = look(k(ready=ready("False", "BuildFailed", "no"), applied=MAIN_B, attempted=MAIN_C), revision=MAIN_B)
+    assert service.said(back) == [(State.FAILURE, C, "")]
+    assert service.said(at(MAIN_B)) == [(State.SUCCESS, B, "2")]
+    assert service.said(at(MAIN_B)) == []
+
+
+def test_what_is_live_beside_a_wait_does_not_end_it() -> None:
+    service = Service(alert())
+    service.see(waits(MAIN_C))
+    running = look(k(ready=ready("Unknown"), applied=MAIN_B, attempted=MAIN_B), revision=MAIN_C)
+    assert service.said(running) == []
 
 
 # ── what Alerts admit ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -170,6 +170,53 @@ class TestOneMessageAfter:
         assert runs.digests(self.came_and_went()) == []
 
 
+class TestReplies:
+    """What calls people by itself is held, too, and never lost."""
+
+    def recovered(self) -> list[Look]:
+        """What failed on eu is live again when it fails on us."""
+        return [look(k(**LIVE), name="eu"), look(k(**FAILED), name="us")]
+
+    def test_that_a_cluster_works_again_is_no_reply_before(self) -> None:
+        runs = Runs(quiet(bot()))
+        runs.digests(look(k(**FAILED), name="eu"), look(k(**RUNNING), name="us"))
+
+        due = runs.see(*self.recovered())
+
+        replies = [u.payload for u in due.updates if isinstance(u.payload, Digest) and u.payload.reply]
+        assert [story.state for digest in replies for story in digest.stories] == [State.FAILURE]
+        assert due.held
+
+    def test_it_is_one_after(self) -> None:
+        runs = Runs(quiet(bot()))
+        runs.digests(look(k(**FAILED), name="eu"), look(k(**RUNNING), name="us"))
+        runs.see(*self.recovered())
+
+        (told,) = runs.digests(*self.recovered(), seconds=3600)
+
+        assert (told.reply, [story.state for story in told.stories]) == (True, [State.SUCCESS])
+        assert runs.digests(*self.recovered()) == []
+
+    def test_those_that_could_not_be_given_in_the_night_are_in_the_message_after(self) -> None:
+        objects = [
+            k(name="a", attempted=MAIN_B, ready=ready("False", "BuildFailed", "bad", since=NOW)),
+            k(name="b", attempted=MAIN_C, ready=ready("False", "BuildFailed", "bad", since=NOW)),
+        ]
+        night_ = look(*objects, revision=MAIN_C)
+        runs = Runs(quiet(bot()))
+        runs.refused = lambda update: isinstance(update.payload, Digest) and update.payload.reply
+        assert len(runs.digests(night_)) == 4
+        runs.refused = lambda _: False
+
+        (told,) = runs.digests(night_, seconds=3600)
+
+        assert {(story.outcome.commit, story.state) for story in told.stories} == {
+            (B, State.FAILURE),
+            (C, State.FAILURE),
+        }
+        assert runs.digests(night_) == []
+
+
 def _by_handle(digests: list[Digest]) -> tuple[Digest | None, Digest | None]:
     return (
         next((digest for digest in digests if digest.handle), None),

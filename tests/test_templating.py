@@ -409,3 +409,15 @@ def test_what_is_for_programs_is_left_alone() -> None:
 
     assert mentioned([event], lambda *_: "U1") == (event,)
     assert worded([event], lambda _: Template("x", "y")) == ((event,), ())
+
+
+@pytest.mark.parametrize("name", ["each step", "joined text", "flat list", "held value"])
+def test_what_counts_steps_cannot_be_asked_for(name: str) -> None:
+    assert "there is no such filter" in mistake(f"{{{{ ['abc'] | map('{name}', -1000) | join }}}}")
+
+
+def test_looking_for_words_takes_its_time_into_account() -> None:
+    began = time.process_time()
+    source = "{% for x in range(900) %}{% for y in range(50) %}{{ w | wordcount }}{% endfor %}{% endfor %}"
+    assert "steps" in mistake("{% set w = 'a ' * 9999 %}" + source)
+    assert time.process_time() - began < 5

@@ -5,20 +5,27 @@ Other services that keep alerts are told from a Provider on as well, as far as t
 
 from __future__ import annotations
 
+import ssl
 import time
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+import yaml
+from kube.proxies import Proxy
 from msgspec import structs
+from objects import DATA
 from providers.test_alertmanager import it
 from servers.alertmanager import PASSWORD, USER, Alertmanager
 from servers.fixtures import alertmanager, alertmanager_server  # noqa: F401
 from servers.process import until
+from standins.datadog import Datadog
+from standins.grafana import Grafana
 from standins.incident_io import IncidentIo
 from standins.opsgenie import Opsgenie
 from standins.pagerduty import PagerDuty
+from standins.server import hang
 
 from landed.cli import enter
 from landed.errors import DeliveryError
@@ -246,8 +253,6 @@ class User:
         (folder / "flux.yaml").write_text(text)
 
     def report(self, situation: str, revision: str = "") -> None:
-        from objects import DATA
-
         text = (DATA / f"{situation}.json").read_text()
         (self.folder / "cluster.json").write_text(text.replace(EARLIER, revision) if revision else text)
         files = {name: str(self.folder / name) for name in ("flux.yaml", "cluster.json", "ledger.json")}
@@ -311,3 +316,56 @@ def test_from_a_provider_on_to_what_stands_in(
             found.append(len(server.firing if isinstance(server, IncidentIo) else server.open))
         assert found == open_
         assert server.violations == []
+
+
+# ── the way there, from a Provider on ─────────────────────────────────────────────────────────────────────────────────
+
+
+def secured(type_: str, address: str, authority: trustme.CA, proxy: str, token: str) -> list[dict[str, Any]]:
+    """A Provider with a certificate's authority, a proxy with a login, and little patience; its Secrets; an Alert."""
+
+    def secret(name: str, **values: str) -> dict[str, Any]:
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
+
+    api = {"apiVersion": "notification.toolkit.fluxcd.io/v1beta3"}
+    refs = {f"{kind}SecretRef": {"name": kind} for kind in ("cert", "proxy")}
+    spec = {"type": type_, "address": address, "timeout": "700ms", "secretRef": {"name": "login"}, **refs}
+    source = {"kind": "Kustomization", "name": "web", "namespace": "apps"}
+    return [
+        secret("login", token=token),
+        secret("cert", **{"ca.crt": authority.cert_pem.bytes().decode()}),
+        secret("proxy", address=proxy, username="jo", password="pa55 w/rd"),
+        {**api, "kind": "Provider", "metadata": {"name": "kept"}, "spec": spec},
+        {
+            **api,
+            "kind": "Alert",
+            "metadata": {"name": "kept"},
+            "spec": {"providerRef": {"name": "kept"}, "eventSources": [source]},
+        },
+    ]
+
+
+@pytest.mark.parametrize(("type_", "standin"), [("grafana", Grafana), ("datadog", Datadog)])
+def test_its_authority_proxy_and_patience_are_honoured(
+    tmp_path: Path, type_: str, standin: type[Grafana | Datadog], capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "kept.example.com").configure_cert(context)
+    with standin(context=context) as server, Proxy() as proxy:
+        where = server.address.replace("127.0.0.1", "kept.example.com")  # a name that the proxy alone can find
+        documents = secured(type_, where, authority, proxy.url, server.token)
+        (tmp_path / "flux.yaml").write_text(yaml.safe_dump_all(documents))
+        files = ["--config", str(tmp_path / "flux.yaml"), "--ledger", str(tmp_path / "ledger.json")]
+        asked = ["report", *files, "--from-file", str(DATA / "health-check-failed.json")]
+        server.faults += [hang()] * 3
+        begun = time.monotonic()
+        assert enter(asked) != 0
+        assert time.monotonic() - begun < 10
+        server.faults.clear()
+        assert enter(asked) == 0
+        assert len(server.taken) == 1
+        assert {host.partition(":")[0] for host in proxy.asked} == {"kept.example.com"}
+        assert all(b"Proxy-Authorization: Basic am86cGE1NSB3L3Jk" in head for head in proxy.heads)
+    said = "".join(capsys.readouterr())
+    assert not [text for text in (server.token, "pa55", "am86") if text in said]

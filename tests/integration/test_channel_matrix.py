@@ -105,6 +105,15 @@ def test_the_same_message_sent_twice_is_there_once(matrix: Matrix) -> None:  # n
     assert len(matrix.messages()) == 1
 
 
+def test_other_words_about_the_same_time_are_not_taken_for_the_same(matrix: Matrix, run: Run) -> None:  # noqa: F811
+    handle = run.deliver(digest(State.FAILURE, "timeout"))
+    for text in ("no such image", "quota exceeded"):
+        run.deliver(digest(State.FAILURE, text, handle=handle))
+
+    (said,) = matrix.messages()
+    assert "quota exceeded" in said.body
+
+
 def test_two_channels_of_one_room_have_a_message_each(matrix: Matrix) -> None:  # noqa: F811
     other = structs.replace(channel_of(matrix), name="Alert apps/on-call")
     with (first := Run(channel_of(matrix))).http, (second := Run(other)).http:
@@ -159,7 +168,7 @@ def test_an_edit_of_an_edit_and_of_nothing_is_posted_anew(matrix: Matrix, run: R
     edit = matrix.events()[-1]["event_id"]
     for wrong in (edit, "$YUwRidLecuRidLecuRidLecuRidLecuRidLecuRidLe"):
         with (other := Run(channel_of(matrix))).http:
-            other.deliver(digest(State.FAILURE, f"for {wrong}", handle=wrong))
+            other.deliver(digest(State.FAILURE, "for what is none", handle=wrong))
 
     assert not any(said.edited for said in matrix.messages()[1:])
     assert len(matrix.messages()) == 2  # the same message of two runs is one

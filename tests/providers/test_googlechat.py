@@ -81,6 +81,13 @@ def test_a_failure_is_one_section_of_a_card_and_a_line_for_notifications() -> No
     assert "text" not in message
 
 
+def test_quotes_stand_as_they_are_outside_of_a_link() -> None:
+    text = """Deployment/apps/web status: 'InProgress' <"now">"""
+    (shown_, *_) = paragraphs(body(Digest((story(State.FAILURE, text),))))
+
+    assert """Deployment/apps/web status: 'InProgress' &lt;"now"&gt;""" in shown_
+
+
 def test_a_success_a_recovery_and_a_wait() -> None:
     live, recovered, waits = (
         shown(paragraphs(body(Digest((told,))))[0])[0]

@@ -133,6 +133,13 @@ def test_a_message_is_sent_under_the_same_transaction_by_every_run(server: Matri
     assert len(server.messages) == 1
 
 
+def test_other_words_about_the_same_time_are_another_transaction(server: Matrix) -> None:
+    for text in ("timeout after 5m0s", "timeout after 5m1s", "no such image"):
+        send(server, kept(State.FAILURE, text))
+
+    assert [len({asked.target for asked in server.asked[:count]}) for count in (2, 3)] == [1, 2]
+
+
 @pytest.mark.parametrize(
     "answered",
     [

@@ -258,6 +258,8 @@ def test_it_is_what_the_official_sdk_would_send() -> None:
         ("https://otlp.example.com:4318", "https://otlp.example.com:4318/v1/traces"),
         ("https://otlp.example.com/", "https://otlp.example.com/v1/traces"),
         ("https://otlp.example.com/v1/traces", "https://otlp.example.com/v1/traces"),
+        ("https://otlp.example.com/v1/traces/", "https://otlp.example.com/v1/traces"),
+        ("http://collector:4318?tenant=1", "http://collector:4318/v1/traces?tenant=1"),
         ("https://otlp.example.com/otlp/v1/traces?tenant=1", "https://otlp.example.com/otlp/v1/traces?tenant=1"),
         ("https://otlp.example.com/custom", "https://otlp.example.com/custom"),
     ],

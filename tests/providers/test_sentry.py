@@ -94,7 +94,16 @@ def test_the_channel_is_the_environment() -> None:
 
 @pytest.mark.parametrize(
     ("cluster", "environment"),
-    [("a/b", "a-b"), ("a b\tc", "a-b-c"), ("x" * 100, "x" * 64), ("None", None), ("/", None), ("ü" * 40, "ü" * 32)],
+    [
+        ("a/b", "a-b"),
+        ("a b\tc", "a-b-c"),
+        ("a b", "a b"),
+        ("..", None),
+        ("x" * 100, "x" * 64),
+        ("None", None),
+        ("/", None),
+        ("ü" * 40, "ü" * 32),
+    ],
 )
 def test_a_clusters_name_is_made_to_fit(cluster: str, environment: str | None) -> None:
     assert item(happened(cluster=cluster)).get("environment") == environment
@@ -178,10 +187,16 @@ def test_what_sentrys_sdk_refuses_is_refused_here() -> None:
             assert sentry.parsed(address) is None
 
 
-@pytest.mark.parametrize("environment", ["a/b", "None", "x" * 65, "a b", "a\nb"])
+@pytest.mark.parametrize("environment", ["a/b", "None", "x" * 65, "a\\b", "a\nb", ".", ".."])
 def test_an_environment_that_sentry_does_not_take_is_complained_of(environment: str) -> None:
     (complaint,) = sentry.complaints(Channel("sentry", "sentry", Secret(DSN), environment))
     assert complaint.field == "spec.channel"
+
+
+@pytest.mark.parametrize("environment", ["prod env", "-prod-", "Ünï", "x" * 64])
+def test_an_environment_that_sentry_takes_stays_as_it_is(environment: str) -> None:
+    assert sentry.complaints(Channel("sentry", "sentry", Secret(DSN), environment)) == ()
+    assert item(happened(), environment=environment)["environment"] == environment
 
 
 def test_what_may_not_have_arrived_is_sent_again_and_taken_once() -> None:

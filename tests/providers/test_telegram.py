@@ -187,6 +187,17 @@ def test_what_cannot_be_edited_is_posted_anew(api: Telegram, words: str) -> None
     assert len(api.messages) == 2
 
 
+def test_a_refusal_with_200_is_one_too(api: Telegram) -> None:
+    (handle,) = send(api, kept(State.PENDING))
+    said = {"ok": False, "error_code": 400, "description": "Bad Request: message to edit not found"}
+    api.faults.append(answer(200, body=json.dumps(said)))
+
+    (anew,) = send(api, kept(State.FAILURE, handle=handle))
+
+    assert anew != handle
+    assert len(api.messages) == 2
+
+
 def test_a_topic_is_posted_to_and_its_opening_is_not_what_is_answered(api: Telegram) -> None:
     post, reply = kept(State.PENDING), kept(State.FAILURE, reply=True)
     first, second = send(api, post, reply, channel=f"{Telegram.channel}:7")

@@ -163,6 +163,8 @@ def test_after_ten_edits_a_new_message_goes_on(service: Webex) -> None:
         (400, "Message has been edited too many times.", True),
         (404, "Failed to get activity.", True),
         (404, "Unable to find the message.", True),
+        (404, "The requested resource could not be found.", True),
+        (500, "Unable to edit now.", False),
         (404, "Could not find a room with provided ID.", False),
         (401, "The request requires a valid access token set in the Authorization request header.", False),
         (500, "Something went wrong on the server.", False),
@@ -260,7 +262,8 @@ def test_a_room_is_named_by_its_id(room: str, wrong: bool) -> None:
         ("ada@example.com", "<@personEmail:ada@example.com>"),
         ("ada+ops@mail.example.com", "<@personEmail:ada+ops@mail.example.com>"),
         ("Y2lzY29zcGFyazovL3VzL1BFT1BMRS9mMDZkNzFhNQ", "<@personId:Y2lzY29zcGFyazovL3VzL1BFT1BMRS9mMDZkNzFhNQ>"),
-        ("all", ""), ("ada", ""), ("ada@example.com|<@all>", ""), ("ada@example.com><@all", ""),
+        ("all", ""), ("ada", ""), ("U024BE7LH", ""), ("80351110224678912", ""),
+        ("ada@example.com|<@all>", ""), ("ada@example.com><@all", ""),
         ("a\nb@example.com", ""),
     ],
 )  # fmt: skip

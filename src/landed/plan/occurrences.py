@@ -29,7 +29,7 @@ from landed.model import (
 from landed.plan.channels import is_new_of, print_in, still
 from landed.plan.news import News, View, line_of
 from landed.plan.stories import Telling, is_mute, is_new, telling
-from landed.plan.troubles import CONTROLLER, tellable
+from landed.plan.troubles import CONTROLLER, OVER, tellable
 from landed.story import title
 from landed.told import Entry, Told
 
@@ -42,13 +42,14 @@ _OURS = "landed"
 
 def occurrences(views: Sequence[View], told: Told, to: Destination, now: int) -> Iterator[News]:
     """Everything that began or ended, objects before the commits that they are a part of."""
+    unsure = {intent.line for intent in told.begun if intent.destination == to.name}
     for view in views:
         by_line: dict[str, list[_Said]] = defaultdict(list)
         for _, outcome in tellable((view,), told, to):
             for observation in _told_of(outcome):
                 by_line[line_of(outcome.cluster, observation.about)].append(_Said(outcome, observation))
         for line, said in by_line.items():
-            yield from _Line(view, line, told, to, now).news(sorted(said, key=_order))
+            yield from _Line(view, line, told, to, now, unsure=line in unsure).news(sorted(said, key=_order))
     if to.whole:
         for view in views:
             for outcome in view.look.outcomes:
@@ -80,7 +81,8 @@ def _order(said: _Said) -> tuple[bool, int, bool]:
 class _Line:
     """What is told of one object."""
 
-    def __init__(self, view: View, line: str, told: Told, to: Destination, now: int) -> None:
+    def __init__(self, view: View, line: str, told: Told, to: Destination, now: int, *, unsure: bool) -> None:
+        """``unsure``: something of it was sent, and nobody knows whether it arrived."""
         self._view = view
         self._line = line
         self._told = told
@@ -89,7 +91,8 @@ class _Line:
         self._opened = open_on(line, told, to)
         self._last = ""
         """The fingerprint of what this look has told last."""
-        self._begun = bool(self._opened)
+        self._unsure = unsure
+        self._begun = bool(self._opened) or self._unsure
 
     def news(self, said: Sequence[_Said]) -> Iterator[News]:
         """What is new. After something that came and went, what holds now is told once more where it is something else:
@@ -98,17 +101,38 @@ class _Line:
         for one in said:
             mark = self._mark(one)
             new = is_new_of(mark, one.observation, self._told, self._to)
-            again = bool(self._last) and self._last != mark.fingerprint and not one.observation.past
+            again = self._is_again(one.observation, mark)
             if not (new or again) or (new and self._is_held(one)):
                 continue
-            if one.observation.closes and not (one.observation.state is State.SUCCESS and self._begun):
+            idle = one.observation.closes and not (one.observation.state is State.SUCCESS and self._begun)
+            if idle and not one.observation.past:
                 continue
-            if self._is_baseline(one.observation):
+            if idle or self._is_baseline(one.observation):  # what came and went must not end what failed after it
                 yield News(silent=((self._to.name, mark),))
                 continue
+            if one.observation.reason == OVER and self._last == mark.fingerprint:  # told together with the first
+                continue
             self._last = mark.fingerprint
-            self._begun = one.observation.state is not State.SUCCESS
-            yield News(Update(self._to.name, (mark,), self._occurrence(one)))
+            self._begun = self._begun or one.observation.state is not State.SUCCESS
+            yield News(Update(self._to.name, (mark, *self._over(said, mark)), self._occurrence(one)))
+
+    def _over(self, said: Sequence[_Said], mark: Mark) -> Iterator[Mark]:
+        """What a success says besides: that a trouble is over of which no commit was known."""
+        for one in said if mark.commit and mark.fingerprint == State.SUCCESS else ():
+            if one.observation.reason == OVER:
+                other = self._mark(one)
+                yield structs.replace(other, current=(*other.current, mark.commit))
+
+    def _is_again(self, observation: Observation, mark: Mark) -> bool:
+        """Whether what holds now is told although the ledger knows it: after something else of this look; where a run
+        was broken off that may have told something else; and a success, where a commit that the source has taken back
+        is still open.
+        """
+        if observation.past or self._last == mark.fingerprint:
+            return False
+        back = observation.newest and any(entry.commit not in ("", mark.commit) for entry in self._opened)
+        back = back and observation.state is State.SUCCESS
+        return bool(self._last) or back or (self._unsure and observation.state in _TOLD)
 
     def _mark(self, one: _Said) -> Mark:
         outcome, observation = one

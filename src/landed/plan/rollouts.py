@@ -163,7 +163,10 @@ class _Rollout:
         if marks:
             stories = (*(part.story for part in self._parts), *(left.story for left in self._left))
             yield self._news(marks, Digest(stories, self._about, handle, unread=self._unread))
-        for part, mark in replies:
+        later = [pair for pair in replies if held(self._to, pair[0].said.state, self._now)]
+        if later:  # the message says it beside what fails; what calls people waits
+            yield News(note=held_back(self._to), held=True)
+        for part, mark in (pair for pair in replies if pair not in later):
             yield self._news((mark,), Digest((part.story,), self._about, handle, reply=True))
 
     @property
@@ -184,8 +187,8 @@ class _Rollout:
         handle = self._handle()
         stories = (*(part.story for part in self._parts), *(left.story for left in self._left))
         marks = (*(part.mark for part in self._new), *(left.mark for left in self._left))
-        if handle and marks:
-            edit = self._news(marks, Digest(stories, self._about, handle, unread=self._unread))
+        if handle:  # also where the message says it already and only the reply is owed
+            edit = self._news(marks, Digest(stories, self._about, handle, unread=self._unread)) if marks else None
             return edit, [(part.story, mark) for part, mark in self._replies], []
         return None, [(p.story, p.mark) for p in self._new], [mark for _, mark in self._replies]
 

@@ -70,7 +70,7 @@ class Budget:
             for one in () if any_second else beside:
                 _small(one)
             if isinstance(value, (list, tuple, dict, range, str)):
-                self.spend(1 + len(value) // (1000 if isinstance(value, str) else 1))
+                self.spend(1 + len(value) // (100 if isinstance(value, str) else 1))
             value = self.each(value) if hasattr(value, "__next__") else value
             return self.hold(filter_(*args[:first], value, *args[first + 1 :], **kwargs))
 

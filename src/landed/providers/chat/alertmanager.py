@@ -109,8 +109,8 @@ def _alerts(it: Occurrence) -> tuple[list[dict[str, Any]], list[_Opened]]:
     # A failure ends whatever was open; a wait ends only other waits, for what failed has not recovered.
     stays = [one for one in known if it.state is State.PENDING and not _is_wait(one)]
     ended = [one for one in known if one not in stays and one.labels != labels]
-    if it.state is not State.PENDING and not known:
-        ended = [one for one in _likely(it, ()) if _is_wait(one)]
+    if it.state is not State.PENDING:  # what fired for another reason, and was not taken down
+        ended += [one for one in _likely(it, known) if one.labels != labels]
     return [_fires(fresh, it), *(_resolved(one, it) for one in ended)], [fresh, *stays]
 
 
@@ -139,12 +139,16 @@ def _ours(one: _Opened, it: Occurrence) -> bool:
 
 
 def _labels(it: Occurrence) -> dict[str, str]:
-    """Flux's labels, and the metadata under names that are valid; what is empty is no label."""
+    """Flux's labels, and the metadata under names that are valid; what is empty is no label. Where the metadata calls
+    the cluster something else, as it may do with several of them, its name is a label beside.
+    """
     own = _own(it)
     found = dict(own)
     for name, value in sorted(it.event.metadata.items()):
         if name not in _PASSING | _SILENT:
             found.setdefault(_name(name), _value(value))
+    if found.get("cluster") != _value(it.cluster):  # or the success of one cluster would end a failure of another
+        found["observed_cluster"] = _value(it.cluster)
     return {name: value for name, value in found.items() if value}
 
 

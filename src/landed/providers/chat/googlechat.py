@@ -173,8 +173,8 @@ def _line(text: str, size: _Size) -> str:
 
 
 def _escape(text: str) -> str:
-    """``text`` as nothing but text where a card takes HTML."""
-    return html.escape(text.encode(errors="replace").decode())
+    """``text`` as nothing but text where a card takes HTML. Quotes mean nothing there, and Flux says many."""
+    return html.escape(text.encode(errors="replace").decode(), quote=False)
 
 
 def _uncalled(text: str) -> str:

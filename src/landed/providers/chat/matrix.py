@@ -39,6 +39,7 @@ from landed.messages import (
 )
 from landed.model import Channel, Digest, Event, Occurrence, Secret, State
 from landed.providers.interface import Complaint
+from landed.render import essence
 
 #: An event has 65,536 bytes with all that the servers add (https://spec.matrix.org/latest/client-server-api/#size-limits).
 #: Both forms of the text together have at most so many as JSON; the rest is for the frame.
@@ -192,8 +193,12 @@ def _place(channel: Channel, what: str) -> Secret:
 
 
 def _transaction(channel: Channel, digest: Digest) -> str:
-    """The same for the same message; another one for each channel, of which two may share a token and a room."""
-    return hashlib.sha256(f"{identity(digest)} {channel.name}".encode(errors="replace")).hexdigest()[:32]
+    """The same for the same message; another one for each channel, of which two may share a token and a room, and for
+    other words of Flux's about the same time.
+    """
+    observations = [o for story in digest.stories for o in story.outcome.observations]
+    said = [(o.revision, essence(o.message)) for o in observations]
+    return hashlib.sha256(repr((identity(digest), channel.name, said)).encode(errors="replace")).hexdigest()[:32]
 
 
 def _mentions(told: Message) -> dict[str, Any]:

@@ -136,9 +136,11 @@ def _rejected(response: Response) -> int | None:
 
 
 def _url(channel: Channel) -> Secret:
-    """Where traces go: the address as it is, or the usual place on a server (https://opentelemetry.io/docs/specs/otlp/)."""
+    """Where traces go: the address without a slash at its end, or the usual place on a server
+    (https://opentelemetry.io/docs/specs/otlp/#otlphttp-request).
+    """
     parts = urlsplit(channel.address.reveal())
-    return Secret(parts._replace(path="/v1/traces").geturl()) if parts.path in ("", "/") else channel.address
+    return Secret(parts._replace(path=parts.path.rstrip("/") or "/v1/traces").geturl())
 
 
 def _headers(channel: Channel) -> dict[str, Secret | str]:

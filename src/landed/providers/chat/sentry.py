@@ -87,8 +87,8 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     if parsed(channel.address.reveal()) is None:
         found.append(Complaint("spec.address", "the address is no DSN", _INSTEAD))
     name = channel.channel
-    if name and environment(name) != name:
-        what = "as the environment it may not be `None`, have more than 64 bytes, line breaks or slashes"
+    if name and not _fits(name):
+        what = "as the environment it may not be `None` or dots, have more than 64 bytes, line breaks or slashes"
         found.append(Complaint("spec.channel", what, "Give a name such as production, or leave it out."))
     return tuple(found)
 
@@ -118,8 +118,16 @@ def parsed(address: str) -> Dsn | None:
 
 def environment(name: str) -> str:
     """``name`` as Sentry takes it: https://docs.sentry.io/concepts/key-terms/environments/#creating-environments ."""
+    if _fits(name):
+        return name
     text = re.sub(r"[/\\\s]+", "-", one_line(name)).encode()[:ENVIRONMENT_LIMIT].decode(errors="ignore").strip("-")
-    return "" if text.lower() == "none" else text
+    return text if _fits(text) else ""
+
+
+def _fits(name: str) -> bool:
+    """Whether Sentry takes it as it is: blanks within it, too."""
+    plain = bool(name) and one_line(name) == name and not re.search(r"[/\\]", name)
+    return plain and len(name.encode()) <= ENVIRONMENT_LIMIT and name.lower() not in ("none", ".", "..")
 
 
 def _enveloped(item: dict[str, Any], kind: str, dsn: Dsn, channel: Channel, service: str) -> Request:

@@ -150,7 +150,7 @@ def acknowledged(response: Response) -> str:
     posted = answer.result
     if not (answer.ok and posted.message_id and posted.chat.id):
         usual = f"Check the address, if there is one: it is the root of a Bot API server, such as {API}."
-        raise not_taken(response, _HINTS, usual)
+        raise not_taken(response, _HINTS, usual, passing=("Too Many Requests",), gone=_GONE)
     # In a topic, everything that answers nothing else answers the message that opened the topic.
     root = posted.reply_to_message.message_id
     opened = posted.is_topic_message and root == posted.message_thread_id

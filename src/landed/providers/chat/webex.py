@@ -53,9 +53,11 @@ _HINTS = {
 #: How an edit, or an answer, is refused that a new message can take the place of: the message was deleted, or edited
 #: ten times. That is documented, and its wording is not, so any refusal will do that speaks of messages or edits rather
 #: than of the room or the token: at worst there is one message too many, and never one too few.
-_GONE = ("edit", "Edit", " message", "Message ", "activity", "Activity", "parent", "Parent")
+_GONE = ("edit", "Edit", " message", "Message ", "activity", "Activity", "parent", "Parent", "requested resource")
 #: What a message, a room or a person is called: letters and digits of base64, as they stand in a path.
 _ID = re.compile(r"[A-Za-z0-9_-]{8,400}={0,2}")
+#: A person's begins as ``ciscospark:/`` does in base64: what another service calls somebody is none.
+_PERSON = re.compile(r"Y2lzY29zcGFyazov[A-Za-z0-9_-]{8,384}={0,2}")
 
 
 class _Size(Struct, frozen=True):
@@ -196,7 +198,7 @@ def _mention(passage: Passage) -> str:
     who = passage.mention
     if re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_{}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", who):
         return f"<@personEmail:{who}>"
-    return f"<@personId:{who}>" if _ID.fullmatch(who) else ""
+    return f"<@personId:{who}>" if _PERSON.fullmatch(who) else ""
 
 
 def _line(text: str, size: _Size) -> str:
