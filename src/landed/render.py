@@ -36,9 +36,13 @@ def first_line(text: str) -> str:
     return next((line.strip() for line in clean(text).split("\n") if line.strip()), "")
 
 
+#: Characters that are looked at where one line is wanted: nobody has room for more.
+_LONGEST_LINE = 1 << 14
+
+
 def one_line(text: str) -> str:
     """``text`` cleaned, on one line. Half a surrogate pair is no Unicode: it becomes a ``?``."""
-    return " ".join(clean(text).split()).encode(errors="replace").decode()
+    return " ".join(clean(text[:_LONGEST_LINE]).split()).encode(errors="replace").decode()
 
 
 def cut(text: str, limit: int) -> str:

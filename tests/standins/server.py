@@ -107,7 +107,7 @@ class StandIn:
         self._server.daemon_threads = True
         if context is not None:
             self._server.context = context
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.002}, daemon=True)
         self.scheme = "https" if context else "http"
         self.port: int = self._server.server_address[1]
 
