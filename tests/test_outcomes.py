@@ -692,6 +692,16 @@ def test_a_helm_repository_that_cannot_fetch_is_a_trouble() -> None:
     assert broken.ref not in seen.healthy
 
 
+def test_a_helm_release_names_what_it_waits_for() -> None:
+    waits = Condition("False", "DependencyNotReady", "dependency 'infra/redis' is not ready", 1)
+    made = cluster(git(MAIN_B), k(applied=MAIN_B, attempted=MAIN_B), release(waits))
+
+    (outcome,) = judge(made, now=NOW).outcomes
+
+    (said,) = (o for o in outcome.observations if o.about.kind == "HelmRelease")
+    assert (said.state, said.waits_for) == (State.PENDING, ObjectRef("HelmRelease", "infra", "redis"))
+
+
 # ── with details: HelmReleases ──────────────────────────────────────────────────────────────────────────────────────
 
 

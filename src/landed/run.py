@@ -357,16 +357,17 @@ def _remember(
 ) -> None:
     """Take down how far this look reached, if everything it brought is told, and write the ledger.
 
-    Where something is ``held`` for later, histories are wanted from the same time on again.
+    Where something is ``held`` for later, histories are wanted from the same time on again; what others were told of
+    changes is taken down all the same.
     """
     failed = any(delivery.error for delivery in deliveries)
     if not failed:
         told.settle()
-    if not failed and not held:
-        if line.details:
-            from landed.plan.changes import take_stock
+    if not failed and line.details and (deliveries or not held):
+        from landed.plan.changes import take_stock
 
-            take_stock(looks, told)
+        take_stock(looks, told)
+    if not failed and not held:
         told.seen.update({look.cluster: _reach(told, look) for look in looks if not look.error})
     line.parts.ledger.save(told)
 

@@ -278,3 +278,16 @@ def test_a_refusal_says_what_to_do() -> None:
         with pytest.raises(DeliveryError) as caught:
             outlet.deliver(Update("it", (Mark("l", COMMIT, "f"),), it(State.FAILURE)))
         assert "route prefix" in caught.value.hint
+
+
+def test_what_this_run_has_fired_of_an_object_is_what_it_ends() -> None:
+    """Both are planned in one look: the second cannot know how the first was called."""
+    with Alertmanager() as standin, Http() as http:
+        there = channel(
+            f"{standin.address}/api/v2/alerts", username=standin.username, password=Secret(standin.password)
+        )
+        outlet = ChannelOutlet(there, lambda: http)
+        outlet.deliver(Update("it", (Mark("l", COMMIT, "f"),), it(State.FAILURE, env="before")))
+        assert standin.firing
+        outlet.deliver(Update("it", (Mark("l", COMMIT, "s"),), it(State.SUCCESS, at=AT + 90, env="after")))
+        assert standin.firing == {}

@@ -91,20 +91,20 @@ def _of_example(whole: Line, situation: str) -> Iterator[Preview]:
 
     for name, outlet in whole.parts.outlets.items():
         to = outlet.destination
-        for payload in asked(example(situation, to.takes), to):
-            yield from _previews(outlet, _in_their_words(whole, name, payload))
+        for payload in _in_their_words(whole, name, asked(example(situation, to.takes), to)):
+            yield from _previews(outlet, payload)
 
 
-def _in_their_words(whole: Line, destination: str, payload: Payload) -> Payload:
-    """As the user's own files have it; what is wrong with them is said on the way."""
+def _in_their_words(whole: Line, destination: str, payloads: Iterable[Payload]) -> Iterable[Payload]:
+    """As the user's own files have them; what is wrong with those is said on the way."""
     from landed.model import Update
 
     if whole.rewrite is None:
-        return payload
-    (update,), wrong = whole.rewrite((Update(destination, (), payload),))
+        return payloads
+    updates, wrong = whole.rewrite([Update(destination, (), payload) for payload in payloads])
     for text in wrong:
         whole.parts.tongue.warn(text)
-    return update.payload
+    return [update.payload for update in updates]
 
 
 def _previews(outlet: Outlet, payload: Payload) -> Iterator[Preview]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from landed.model import HelmRelease, Kustomization, Observation, Repository, State
+from landed.model import HelmRelease, Kustomization, ObjectRef, Observation, Repository, State
 from landed.outcomes.commits import under_way
 from landed.outcomes.known import Known
+from landed.revision import dependency
 
 #: A HelmRelease with one of these waits for something else: for as long as it takes, or as long as the grace.
 _WAITS = frozenset({"DependencyNotReady", "Progressing"})
@@ -59,6 +60,7 @@ def _say(
     newest: bool = False,
 ) -> Observation:
     state, reason, message, since = judged
+    waits = dependency(message) if reason == "DependencyNotReady" else None
     return Observation(
         release.ref,
         state,
@@ -68,6 +70,7 @@ def _say(
         message,
         since=since,
         revision=revision,
+        waits_for=ObjectRef("HelmRelease", *waits) if waits else None,
         begun=reason == "Progressing",
         newest=newest,
         metadata=release.metadata,

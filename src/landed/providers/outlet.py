@@ -199,6 +199,7 @@ class ChannelOutlet:
         self._http = http
         self._door: Door | None = None
         self._posted: dict[str, str] = {}
+        self._open: dict[str, str] = {}
 
     def lane(self, update: Update) -> str:
         """None: there is one worker."""
@@ -210,9 +211,11 @@ class ChannelOutlet:
         A reply to a message that this run has posted finds it; one to a message that could not be posted waits.
         """
         payload = _told(update.payload)
-        if not (isinstance(payload, Digest) and payload.about):
-            given = self._send(payload)
-            return given if isinstance(payload, Occurrence) else ""
+        if isinstance(payload, Occurrence):
+            return self._happened(payload)
+        if isinstance(payload, Event) or not payload.about:
+            self._send(payload)
+            return ""
         # Without a handle it is to be a new message, even where this run has posted one about the same before.
         known = self._posted.get(payload.about) if payload.handle or payload.reply else None
         handle = known or payload.handle
@@ -227,6 +230,12 @@ class ChannelOutlet:
         if not payload.reply:
             self._posted[payload.about] = given or handle
         return given or handle
+
+    def _happened(self, payload: Occurrence) -> str:
+        """What this run has told of the object before is what is open of it."""
+        known = self._open.get(payload.key, payload.handle)
+        self._open[payload.key] = given = self._send(structs.replace(payload, handle=known))
+        return given
 
     def complaints(self) -> Sequence[Complaint]:
         """Everything that its own file has against its settings."""
