@@ -21,6 +21,9 @@ import yaml
 from integration.command import Run, Workplace, variables
 from standins.server import Answer, StandIn, answer, hang, reset, rubbish
 
+from landed.cli import enter
+from landed.kube import execplugin
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -133,12 +136,22 @@ def test_a_kubeconfig_that_cannot_be_used_is_explained(settled: Workplace, clust
 
 
 @pytest.mark.slow
-def test_a_plugin_that_hangs_is_given_up(place: Workplace, cluster: Cluster) -> None:
+def test_a_plugin_that_hangs_is_given_up(
+    place: Workplace, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, for a minute is long."""
     config = yaml.safe_load(cluster.kubeconfig())
     _plugin("exec sleep 600")(config, place.folder)
     place.configure(yaml.safe_dump(config))
+    monkeypatch.setattr(execplugin, "TIMEOUT", 0.5)
+    monkeypatch.chdir(place.folder)
+    for name, value in place.environment.items():
+        monkeypatch.setenv(name, value)
 
-    _judge(place.report(), 5, "did not end within")
+    code = enter(["report"])
+
+    said = capsys.readouterr()
+    _judge(Run(code, said.out, said.err), 5, "did not end within")
 
 
 def test_a_kubeconfig_that_is_not_there_is_explained(settled: Workplace) -> None:
