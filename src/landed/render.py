@@ -37,7 +37,7 @@ def first_line(text: str) -> str:
 
 
 #: Characters that are looked at where one line is wanted: nobody has room for more.
-_LONGEST_LINE = 1 << 14
+_LONGEST_LINE = 20_000
 
 
 def one_line(text: str) -> str:
