@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from landed.model import Delivery, Look, ObjectRef, Report, Update
 from landed.reports.interface import View
-from landed.reports.payloads import PLURALS, words
 from landed.reports.rows import SYMBOLS, plain, rank, silent, troubles
 
 #: Columns wider than this are not aligned: one long name must not push all others out of sight.
@@ -77,6 +76,8 @@ def _delivered(delivery: Delivery) -> tuple[str, ...]:
 
 def _update(update: Update) -> tuple[str, ...]:
     """Commit, state, what about, whereto, and what is said."""
+    from landed.reports.payloads import words  # imported late: a run without news has no updates
+
     said = words(update)
     to = f"→ {plain(update.destination)}"
     return plain(said.commit), said.state, plain(said.name), to, plain(said.said)
@@ -109,13 +110,14 @@ def _told(report: Report) -> str:
 
 
 def _updates(updates: Iterable[Update]) -> str:
+    from landed.reports.payloads import PLURALS, words
+
+    def in_order(counted: tuple[str, int]) -> int:
+        return list(PLURALS).index(counted[0])
+
     kinds = Counter("message" if (kind := words(update).kind) == "event" else kind for update in updates)
-    counted = [f"{n} {kind if n == 1 else PLURALS[kind]}" for kind, n in sorted(kinds.items(), key=_in_order)]
+    counted = [f"{n} {kind if n == 1 else PLURALS[kind]}" for kind, n in sorted(kinds.items(), key=in_order)]
     return " and ".join((", ".join(counted[:-1]), counted[-1]) if len(counted) > 1 else counted)
-
-
-def _in_order(counted: tuple[str, int]) -> int:
-    return list(PLURALS).index(counted[0])
 
 
 def _seen(report: Report) -> str:
