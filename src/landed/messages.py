@@ -113,6 +113,17 @@ class Message(Struct, frozen=True):
         return f"{title}. {first.lines[0]}" if first.lines else title
 
 
+class Size(Struct, frozen=True):
+    """How much is said, where a service counts the bytes of a whole message: the layout is tried with ever less."""
+
+    passages: int
+    details: int
+    """Characters of all of them together."""
+    line: int
+    """Characters of a title or another line."""
+    facts: int
+
+
 def message(digest: Digest, most: int = 15) -> Message:
     """What ``digest`` says, in at most ``most`` passages. A digest has at least one story."""
     stories = sorted(digest.stories, key=lambda story: _ORDER.index(story.state))

@@ -19,7 +19,7 @@ from msgspec import Struct, structs
 
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
-from landed.messages import Message, Passage, called, facts, fitted, linkable, message, within
+from landed.messages import Message, Passage, Size, called, facts, fitted, linkable, message, within
 from landed.model import Channel, Digest, Event, Occurrence, Secret
 
 #: Bytes that a message may have with everything in it. Ours is below: what they count is not said to the byte.
@@ -44,22 +44,13 @@ _HINTS = {
 }
 
 
-class _Size(Struct, frozen=True):
-    """How much is said: passages, characters of all their details, of a title or another line, and facts."""
-
-    passages: int
-    details: int
-    line: int
-    facts: int
-
-
 #: The same layout with ever less in it, until it fits.
 _SIZES = (
-    _Size(15, 10_000, 300, 10),
-    _Size(15, 5_000, 200, 10),
-    _Size(8, 2_500, 150, 8),
-    _Size(3, 1_500, 150, 5),
-    _Size(1, 500, 100, 3),
+    Size(15, 10_000, 300, 10),
+    Size(15, 5_000, 200, 10),
+    Size(8, 2_500, 150, 8),
+    Size(3, 1_500, 150, 5),
+    Size(1, 500, 100, 3),
 )
 
 
@@ -119,7 +110,7 @@ def _body(digest: Digest) -> dict[str, Any]:
     return body
 
 
-def laid_out(told: Message, size: _Size) -> dict[str, Any]:
+def laid_out(told: Message, size: Size) -> dict[str, Any]:
     """A card with one section for each passage. Mentions are beside it: in a card they call nobody.
 
     https://developers.google.com/workspace/chat/format-messages
@@ -143,13 +134,13 @@ def laid_out(told: Message, size: _Size) -> dict[str, Any]:
     }
 
 
-def _section(passage: Passage, size: _Size, budget: int) -> dict[str, Any]:
+def _section(passage: Passage, size: Size, budget: int) -> dict[str, Any]:
     title = f'{passage.mark} <b><font color="{passage.colour}">{_line(passage.title, size)}</font></b>'
     details = within(passage.lines, budget, _escape)
     return {"widgets": [_paragraph("<br>".join([title, *details, _where(passage, size)]))]}
 
 
-def _where(passage: Passage, size: _Size) -> str:
+def _where(passage: Passage, size: Size) -> str:
     """The cluster, and the commit with a link to it."""
     cluster, name = _line(passage.cluster, size), _line(passage.place, size)
     address = linkable(passage.link, _LINK_LIMIT)
@@ -158,7 +149,7 @@ def _where(passage: Passage, size: _Size) -> str:
     return f"{cluster} · {name}" if name else cluster
 
 
-def _facts(told: Message, size: _Size) -> list[str]:
+def _facts(told: Message, size: Size) -> list[str]:
     shown, more = facts(told, size.facts)
     lines = [f"<b>{_line(name, size) or '–'}</b>: {_line(value, size) or '–'}" for name, value in shown]
     return [*lines, f"… and {more} more"] if more else lines
@@ -168,7 +159,7 @@ def _paragraph(text: str) -> dict[str, Any]:
     return {"textParagraph": {"text": text}}
 
 
-def _line(text: str, size: _Size) -> str:
+def _line(text: str, size: Size) -> str:
     return fitted(text, size.line, _escape)
 
 

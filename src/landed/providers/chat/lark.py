@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
-from landed.messages import Message, Passage, facts, fitted, linkable, message, one_line, uncalled, within
+from landed.messages import Message, Passage, Size, facts, fitted, linkable, message, one_line, uncalled, within
 from landed.model import Channel, Digest, Event, Occurrence, Secret, State
 
 #: Bytes that a request's body may have. Ours is below: a signature is added on the way.
@@ -58,22 +58,13 @@ _HINTS = {
 _PASSING = ("11232", "too many request")
 
 
-class _Size(Struct, frozen=True):
-    """How much is said: passages, characters of all their details, of a title or another line, and facts."""
-
-    passages: int
-    details: int
-    line: int
-    facts: int
-
-
 #: The same layout with ever less in it, until it fits.
 _SIZES = (
-    _Size(15, 8000, 300, 10),
-    _Size(15, 3000, 200, 10),
-    _Size(8, 2000, 150, 8),
-    _Size(3, 1000, 150, 5),
-    _Size(1, 400, 100, 3),
+    Size(15, 8000, 300, 10),
+    Size(15, 3000, 200, 10),
+    Size(8, 2000, 150, 8),
+    Size(3, 1000, 150, 5),
+    Size(1, 400, 100, 3),
 )
 
 
@@ -112,7 +103,7 @@ def _body(digest: Digest) -> dict[str, Any]:
     return body
 
 
-def card(told: Message, size: _Size) -> dict[str, Any]:
+def card(told: Message, size: Size) -> dict[str, Any]:
     """A card whose header has the colour of the worst, and one element for each passage, with lines between them.
 
     https://open.feishu.cn/document/feishu-cards/card-json-structure
@@ -139,14 +130,14 @@ def card(told: Message, size: _Size) -> dict[str, Any]:
     }
 
 
-def _element(passage: Passage, size: _Size, budget: int, *, alone: bool) -> dict[str, Any]:
+def _element(passage: Passage, size: Size, budget: int, *, alone: bool) -> dict[str, Any]:
     title = [] if alone else [f"{passage.mark} **{_line(passage.title, size)}**"]
     called = _mention(passage)
     lines = [*title, *([called] if called else []), *within(passage.lines, budget, _escape), _where(passage, size)]
     return _markdown("\n".join(lines))
 
 
-def _where(passage: Passage, size: _Size) -> str:
+def _where(passage: Passage, size: Size) -> str:
     """The cluster, and the commit with a link to it."""
     cluster, name = _line(passage.cluster, size), _line(passage.place, size)
     address = linkable(passage.link, _LINK_LIMIT)
@@ -155,13 +146,13 @@ def _where(passage: Passage, size: _Size) -> str:
     return f"{cluster} · {name}" if name else cluster
 
 
-def _facts(told: Message, size: _Size) -> list[str]:
+def _facts(told: Message, size: Size) -> list[str]:
     shown, more = facts(told, size.facts)
     lines = [f"**{_line(name, size) or '–'}**: {_line(value, size) or '–'}" for name, value in shown]
     return [*lines, f"… and {more} more"] if more else lines
 
 
-def _line(text: str, size: _Size) -> str:
+def _line(text: str, size: Size) -> str:
     return fitted(text, size.line, _escape)
 
 

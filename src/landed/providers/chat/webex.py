@@ -20,6 +20,7 @@ from landed.messages import (
     BRIEF,
     Message,
     Passage,
+    Size,
     facts,
     fitted,
     linkable,
@@ -60,22 +61,13 @@ _ID = re.compile(r"[A-Za-z0-9_-]{8,400}={0,2}")
 _PERSON = re.compile(r"Y2lzY29zcGFyazov[A-Za-z0-9_-]{8,384}={0,2}")
 
 
-class _Size(Struct, frozen=True):
-    """How much is said: passages, characters of all their details, of a title or another line, and facts."""
-
-    passages: int
-    details: int
-    line: int
-    facts: int
-
-
 #: The same layout with ever less in it, until it fits.
 _SIZES = (
-    _Size(10, 4000, 250, 10),
-    _Size(10, 2000, 200, 10),
-    _Size(5, 1500, 150, 8),
-    _Size(3, 800, 150, 5),
-    _Size(1, 300, 100, 3),
+    Size(10, 4000, 250, 10),
+    Size(10, 2000, 200, 10),
+    Size(5, 1500, 150, 8),
+    Size(3, 800, 150, 5),
+    Size(1, 300, 100, 3),
 )
 
 
@@ -152,7 +144,7 @@ def text(digest: Digest) -> str:
     return said
 
 
-def _laid_out(told: Message, size: _Size) -> str:
+def _laid_out(told: Message, size: Size) -> str:
     parts = [] if told.alone else [f"**{_line(told.headline, size)}**"]
     share = size.details // len(told.passages)
     parts += [_passage(passage, size, share, BRIEF if told.brief else len(passage.lines)) for passage in told.passages]
@@ -168,14 +160,14 @@ def _laid_out(told: Message, size: _Size) -> str:
 _BREAK = "  \n"
 
 
-def _passage(passage: Passage, size: _Size, budget: int, most: int) -> str:
+def _passage(passage: Passage, size: Size, budget: int, most: int) -> str:
     called = _mention(passage)
     title = f"{passage.mark} **{_line(passage.title, size)}**" + (f" {called}" if called else "")
     details = within(shortened(passage.lines, most), budget, _escape)
     return _BREAK.join([title, *details, _where(passage, size)])
 
 
-def _where(passage: Passage, size: _Size) -> str:
+def _where(passage: Passage, size: Size) -> str:
     """The cluster, and the commit with a link to it."""
     cluster, name = _line(passage.cluster, size), _line(passage.place, size)
     address = linkable(passage.link, _LINK_LIMIT)
@@ -184,7 +176,7 @@ def _where(passage: Passage, size: _Size) -> str:
     return f"{cluster} · {name}" if name else cluster
 
 
-def _facts(told: Message, size: _Size) -> list[str]:
+def _facts(told: Message, size: Size) -> list[str]:
     shown, more = facts(told, size.facts)
     lines = [f"**{_line(name, size) or '–'}**: {_line(value, size) or '–'}" for name, value in shown]
     return [*lines, f"… and {more} more"] if more else lines
@@ -201,7 +193,7 @@ def _mention(passage: Passage) -> str:
     return f"<@personId:{who}>" if _PERSON.fullmatch(who) else ""
 
 
-def _line(text: str, size: _Size) -> str:
+def _line(text: str, size: Size) -> str:
     return fitted(text, size.line, _escape)
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
-from landed.messages import Message, Passage, facts, fitted, linkable, message, one_line, uncalled, within
+from landed.messages import Message, Passage, Size, facts, fitted, linkable, message, one_line, uncalled, within
 from landed.model import Channel, Digest, Event, Occurrence, Secret
 
 #: Ours, for Zoom names none: bytes of a whole request, and characters of one text.
@@ -42,22 +42,13 @@ _HINTS = {
 }
 
 
-class _Size(Struct, frozen=True):
-    """How much is said: passages, characters of all their details, of a title or another line, and facts."""
-
-    passages: int
-    details: int
-    line: int
-    facts: int
-
-
 #: The same layout with ever less in it, until it fits.
 _SIZES = (
-    _Size(8, 4000, 250, 10),
-    _Size(8, 2000, 200, 10),
-    _Size(4, 1500, 150, 8),
-    _Size(1, 1000, 150, 5),
-    _Size(1, 300, 100, 3),
+    Size(8, 4000, 250, 10),
+    Size(8, 2000, 200, 10),
+    Size(4, 1500, 150, 8),
+    Size(1, 1000, 150, 5),
+    Size(1, 300, 100, 3),
 )
 
 
@@ -105,7 +96,7 @@ def _body(digest: Digest) -> dict[str, Any]:
     return body
 
 
-def content(told: Message, size: _Size) -> dict[str, Any]:
+def content(told: Message, size: Size) -> dict[str, Any]:
     """A head, and a section with a coloured bar for each passage. All of it is plain text: no Markdown is asked for.
 
     https://developers.zoom.us/docs/team-chat/customizing-messages/multiple-sections/
@@ -126,7 +117,7 @@ def content(told: Message, size: _Size) -> dict[str, Any]:
     return {"head": head, "body": body}
 
 
-def _section(passage: Passage, size: _Size, budget: int, *, alone: bool) -> dict[str, Any]:
+def _section(passage: Passage, size: Size, budget: int, *, alone: bool) -> dict[str, Any]:
     details = "\n".join(within(passage.lines, budget, _plain))
     address = linkable(passage.link, _LINK_LIMIT)
     parts = [] if alone else [_text(_line(f"{passage.mark} {passage.title}", size), style=_bold(passage))]
@@ -135,13 +126,13 @@ def _section(passage: Passage, size: _Size, budget: int, *, alone: bool) -> dict
     return {"type": "section", "sidebar_color": passage.colour, "sections": parts}
 
 
-def _where(passage: Passage, size: _Size) -> str:
+def _where(passage: Passage, size: Size) -> str:
     """The cluster, and the commit."""
     cluster = _line(passage.cluster, size)
     return f"{cluster} · {_line(passage.place, size)}" if passage.place else cluster
 
 
-def _fields(told: Message, size: _Size) -> list[dict[str, Any]]:
+def _fields(told: Message, size: Size) -> list[dict[str, Any]]:
     shown, more = facts(told, size.facts)
     items: list[dict[str, Any]] = [
         {"key": _line(name, size) or "–", "value": _line(value, size) or "–", "short": len(value) <= 40}
@@ -158,7 +149,7 @@ def _bold(passage: Passage) -> dict[str, Any]:
     return {"color": passage.colour, "bold": True, "italic": False}
 
 
-def _line(text: str, size: _Size) -> str:
+def _line(text: str, size: Size) -> str:
     return fitted(text, size.line, _plain)
 
 
