@@ -236,7 +236,7 @@ class TestWhatBecomesOfIt:
     def test_no_thread_stays(self, server: NatsServer) -> None:
         before = threading.active_count()
         send(to(server))
-        assert threading.active_count() == before
+        assert threading.active_count() <= before
 
 
 class TestServers:
