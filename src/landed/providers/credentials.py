@@ -1,4 +1,4 @@
-"""How a token is shown to a Bitbucket, Cloud or Data Center."""
+"""Who we are, as a header says it; and how a token is shown to a Bitbucket, Cloud or Data Center."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from base64 import b64encode
 
 from landed.errors import ConfigurationError
 from landed.model import Secret
+
+
+def basic(user: str, password: str) -> Secret:
+    """The value of a header Authorization. Half a surrogate pair, which no login holds, becomes a ``?``.
+
+    https://www.rfc-editor.org/rfc/rfc7617#section-2
+    """
+    return Secret(f"Basic {b64encode(f'{user}:{password}'.encode(errors='replace')).decode()}")
 
 
 def authorization(token: Secret) -> Secret:

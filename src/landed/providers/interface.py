@@ -147,7 +147,9 @@ class DoorModule(Protocol):
 def wanted(kind: type[P], payload: object) -> P:
     """``payload``, which the plan made for this kind of destination."""
     if not isinstance(payload, kind):
-        raise TypeError(f"This destination takes {kind.__name__}, not {type(payload).__name__}.")
+        name = kind.__name__.lower()
+        plural = f"{name}es" if name.endswith(("s", "ch")) else f"{name}s"
+        raise TypeError(f"This destination takes {plural}, not {type(payload).__name__}.")
     return payload
 
 

@@ -10,7 +10,6 @@ https://fluxcd.io/flux/components/notification/providers/#prometheus-alertmanage
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -23,7 +22,9 @@ from landed import alarms, render
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import one_line
-from landed.model import Channel, Digest, Event, Occurrence, Secret, State
+from landed.model import Channel, Occurrence, Secret, State
+from landed.providers.credentials import basic
+from landed.providers.interface import Said, wanted
 
 #: Seconds until an alert ends that nobody resolves: without an end Alertmanager would end it after its
 #: ``resolve_timeout``, five minutes as a rule, although nothing is over. An object may have failed for years when it is
@@ -76,10 +77,9 @@ class _Answer(Struct, frozen=True):
     status: str = ""
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One POST of everything that begins to fire and of everything that it resolves. It may be sent twice."""
-    if not isinstance(payload, Occurrence):
-        raise TypeError("alertmanager takes occurrences")
+    payload = wanted(Occurrence, payload)
     alerts, open_ = _alerts(payload)
     if not alerts:
         return ()
@@ -234,8 +234,7 @@ def _request(channel: Channel, alerts: list[dict[str, Any]], handle: str) -> Req
     token = channel.token.reveal().strip()
     if not user and not token:
         return made
-    basic = base64.b64encode(f"{user}:{password}".encode(errors="replace")).decode()
-    shown = Secret(f"Basic {basic}" if user else f"Bearer {token}")
+    shown = basic(user, password) if user else Secret(f"Bearer {token}")
     return structs.replace(
         made,
         headers={**made.headers, "Authorization": shown},

@@ -19,8 +19,8 @@ from msgspec import Struct
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import one_line
-from landed.model import Channel, Digest, Event, Occurrence, Secret, State
-from landed.providers.interface import Complaint
+from landed.model import Channel, Occurrence, Secret, State
+from landed.providers.interface import Complaint, Said, wanted
 from landed.render import clean, cut
 
 #: Characters of a text, a title, an aggregation key and a tag.
@@ -47,10 +47,9 @@ class _Answer(Struct, frozen=True):
     status: str = ""
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One event. When it happened is said by its text, and to Datadog as long as that is not too long ago."""
-    if not isinstance(payload, Occurrence):
-        raise TypeError("datadog takes occurrences")
+    payload = wanted(Occurrence, payload)
     told: dict[str, Any] = {
         "title": _title(payload),
         "text": _text(payload),

@@ -20,7 +20,8 @@ from msgspec import Struct, structs
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import Message, Passage, Size, called, facts, fitted, linkable, message, within
-from landed.model import Channel, Digest, Event, Occurrence, Secret
+from landed.model import Channel, Digest, Secret
+from landed.providers.interface import Said, wanted
 
 #: Bytes that a message may have with everything in it. Ours is below: what they count is not said to the byte.
 LIMIT = 32_000
@@ -58,13 +59,12 @@ class _Taken(Struct, frozen=True):
     name: str = ""
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted.
 
     It may be sent twice: with the same ``requestId`` only one message is created.
     """
-    if not isinstance(payload, Digest):
-        raise TypeError("googlechat takes digests")
+    payload = wanted(Digest, payload)
     if not payload.stories:
         return ()
     body = _body(payload)

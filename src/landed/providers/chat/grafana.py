@@ -10,7 +10,6 @@ https://fluxcd.io/flux/components/notification/providers/#grafana
 
 from __future__ import annotations
 
-import base64
 import html
 import re
 from collections.abc import Iterator, Sequence
@@ -25,9 +24,10 @@ from landed.errors import DeliveryError
 from landed.events import go_json
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import Message, Passage, facts, fitted, linkable, message, one_line, shortened, within
-from landed.model import RESULTS, Channel, Digest, Event, Observation, Occurrence, Secret, State
+from landed.model import RESULTS, Channel, Digest, Observation, Secret, State
 from landed.plan.occurrences import seconds
-from landed.providers.interface import Complaint
+from landed.providers.credentials import basic
+from landed.providers.interface import Complaint, Said, wanted
 from landed.render import cut, event
 
 #: Bytes that all tags of an annotation may have in JSON, where nobody has changed ``tags_length``, and characters of a
@@ -58,10 +58,9 @@ class _Answer(Struct, frozen=True):
     id: int = 0
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One annotation, made or changed. A change leaves the beginning as it is."""
-    if not isinstance(payload, Digest):
-        raise TypeError("grafana takes digests")
+    payload = wanted(Digest, payload)
     if not payload.stories:
         return ()
     if not payload.handle or payload.reply:
@@ -211,8 +210,7 @@ def _headers(channel: Channel) -> dict[str, Secret | str]:
         return {"Authorization": Secret(f"Bearer {channel.token.reveal()}")}
     if not channel.username:
         return {}
-    pair = f"{channel.username}:{channel.password.reveal()}".encode(errors="replace")
-    return {"Authorization": Secret(f"Basic {base64.b64encode(pair).decode()}")}
+    return {"Authorization": basic(channel.username, channel.password.reveal())}
 
 
 def _titled(passage: Passage) -> str:

@@ -20,8 +20,8 @@ from landed import alarms
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import uncalled
-from landed.model import Channel, Digest, Event, Occurrence, Secret, State
-from landed.providers.interface import Complaint
+from landed.model import Channel, Occurrence, Secret, State
+from landed.providers.interface import Complaint, Said, wanted
 
 #: Characters; the API names no limits.
 _TITLE, _KEY, _MESSAGE = 250, 250, 10_000
@@ -51,10 +51,9 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     return ()
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One alert event. It may be sent twice: the key makes them one."""
-    if not isinstance(payload, Occurrence):
-        raise TypeError("incident.io takes occurrences")
+    payload = wanted(Occurrence, payload)
     fires = payload.state in (State.FAILURE, State.STALE)
     event = {
         "title": uncalled(alarms.headline(payload, _TITLE)),

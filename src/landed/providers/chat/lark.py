@@ -16,7 +16,8 @@ from msgspec import Struct
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import Message, Passage, Size, facts, fitted, linkable, message, one_line, uncalled, within
-from landed.model import Channel, Digest, Event, Occurrence, Secret, State
+from landed.model import Channel, Digest, Secret, State
+from landed.providers.interface import Said, wanted
 
 #: Bytes that a request's body may have. Ours is below: a signature is added on the way.
 LIMIT = 20_000
@@ -73,10 +74,9 @@ class _Answer(Struct, frozen=True):
     old: int | None = msgspec.field(name="StatusCode", default=None)
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted. Its signature is added when it is sent."""
-    if not isinstance(payload, Digest):
-        raise TypeError("lark takes digests")
+    payload = wanted(Digest, payload)
     if not payload.stories:
         return ()
     request = json_request(channel.address, _body(payload), service=channel.called("Lark"), hints=_HINTS)

@@ -37,8 +37,8 @@ from landed.messages import (
     uncalled,
     within,
 )
-from landed.model import Channel, Digest, Event, Occurrence, Secret, State
-from landed.providers.interface import Complaint
+from landed.model import Channel, Digest, Secret, State
+from landed.providers.interface import Complaint, Said, wanted
 from landed.render import essence
 
 #: An event has 65,536 bytes with all that the servers add (https://spec.matrix.org/latest/client-server-api/#size-limits).
@@ -109,13 +109,12 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     return (Complaint("spec.channel", what, instead),)
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted.
 
     Before an edit or an answer the message is asked for: what is done to one that was taken back is seen by nobody.
     """
-    if not isinstance(payload, Digest):
-        raise TypeError("matrix takes digests")
+    payload = wanted(Digest, payload)
     if not payload.stories:
         return ()
     service = channel.called("Matrix")

@@ -20,8 +20,8 @@ from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import Message, Passage, facts, fitted, identity, linkable, message, one_line, shortened, within
-from landed.model import Channel, Digest, Event, Occurrence, Secret
-from landed.providers.interface import Complaint
+from landed.model import Channel, Digest, Secret
+from landed.providers.interface import Complaint, Said, wanted
 
 #: Characters of a message (https://docs.mattermost.com/product-overview/faq-general.html). What is long stands in
 #: attachments, whose limit is far away.
@@ -101,10 +101,9 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     return found
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted. With a token it goes through the API."""
-    if not isinstance(payload, Digest):
-        raise TypeError("mattermost takes digests")
+    payload = wanted(Digest, payload)
     if not payload.stories:
         return ()
     service = channel.called("Mattermost")

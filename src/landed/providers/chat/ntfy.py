@@ -19,6 +19,7 @@ from landed.errors import DeliveryError
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import Message, Passage, facts, identity, linkable, message, one_line, shortened
 from landed.model import Channel, Digest, Secret, State
+from landed.providers.credentials import basic
 from landed.providers.interface import Complaint, Said, wanted
 from landed.render import cut
 
@@ -220,7 +221,4 @@ def _login(channel: Channel) -> dict[str, Secret | str]:
         return {"Authorization": Secret(f"Bearer {channel.token.reveal()}")}
     if not channel.password:
         return {}
-    from base64 import b64encode
-
-    login = f"{channel.username}:{channel.password.reveal()}".encode()
-    return {"Authorization": Secret(f"Basic {b64encode(login).decode()}")}
+    return {"Authorization": basic(channel.username, channel.password.reveal())}

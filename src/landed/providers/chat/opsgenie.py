@@ -18,8 +18,8 @@ from landed import alarms, render
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import fitted, one_line
-from landed.model import Channel, Digest, Event, Occurrence, Secret, State
-from landed.providers.interface import Complaint
+from landed.model import Channel, Occurrence, Secret, State
+from landed.providers.interface import Complaint, Said, wanted
 
 #: Characters, as the API allows them: of a message, a description, an entity, all details, one of at most 20 tags, and
 #: of a note that closes.
@@ -57,10 +57,9 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     return ()
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """What opens alerts comes before what closes others. Each may be sent twice: the alias makes them one."""
-    if not isinstance(payload, Occurrence):
-        raise TypeError("opsgenie takes occurrences")
+    payload = wanted(Occurrence, payload)
     return tuple(_requests(channel, payload))
 
 

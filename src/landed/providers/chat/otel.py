@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 
 from landed import __version__
 from landed.http import Request, Response, not_taken
-from landed.model import Channel, Digest, Event, Occurrence, Secret, State
-from landed.providers.interface import Complaint
+from landed.model import Channel, Occurrence, Secret, State
+from landed.providers.credentials import basic
+from landed.providers.interface import Complaint, Said, wanted
 from landed.render import clean, cut
 
 if TYPE_CHECKING:
@@ -45,10 +46,9 @@ _HINTS = {
 }
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One span. Sent again it is the same one, so that it may be."""
-    if not isinstance(payload, Occurrence):
-        raise TypeError("otel takes occurrences")
+    payload = wanted(Occurrence, payload)
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
     from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -148,9 +148,8 @@ def _headers(channel: Channel) -> dict[str, Secret | str]:
     given: dict[str, Secret | str] = {name: value for name, value in channel.headers if name.lower() not in _OURS}
     login = channel.password if channel.username and channel.password else channel.token or channel.password
     if login and not _authorized(channel):
-        pair = f"{channel.username}:{login.reveal()}".encode(errors="replace")
-        basic = f"Basic {base64.b64encode(pair).decode()}"
-        given["Authorization"] = Secret(basic if channel.username else f"Bearer {login.reveal()}")
+        user, key = channel.username, login.reveal()
+        given["Authorization"] = basic(user, key) if user else Secret(f"Bearer {key}")
     return {"Content-Type": _BINARY, **given}
 
 

@@ -19,8 +19,8 @@ from landed import alarms, render
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import one_line
-from landed.model import Channel, Digest, Event, Occurrence, Secret, State
-from landed.providers.interface import Complaint
+from landed.model import Channel, Occurrence, Secret, State
+from landed.providers.interface import Complaint, Said, wanted
 
 #: Characters of a summary and of a key, as the API allows them; of 512 kB for all of it, the message takes this much.
 SUMMARY_LIMIT, KEY_LIMIT, _MESSAGE = 1024, 255, 10_000
@@ -54,12 +54,11 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     return (Complaint("spec.channel", "it is no integration key", _KEY),)
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One alert event, or a change event, or of a commit that is live both. An alert event may be sent twice: the key
     makes them one.
     """
-    if not isinstance(payload, Occurrence):
-        raise TypeError("pagerduty takes occurrences")
+    payload = wanted(Occurrence, payload)
     return tuple(_requests(channel, payload))
 
 

@@ -24,8 +24,8 @@ from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import one_line
-from landed.model import Channel, Digest, Event, Occurrence, Secret, State
-from landed.providers.interface import Complaint
+from landed.model import Channel, Occurrence, Secret, State
+from landed.providers.interface import Complaint, Said, wanted
 from landed.render import clean, cut
 
 #: Characters of a message, of a tag's value and name, of a release, an environment (bytes) and a transaction's name.
@@ -58,10 +58,9 @@ class _Answer(Struct, frozen=True):
     id: str = ""
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One envelope with one item. Raises DeliveryError where the address is no DSN."""
-    if not isinstance(payload, Occurrence):
-        raise TypeError("sentry takes occurrences")
+    payload = wanted(Occurrence, payload)
     dsn, service = parsed(channel.address.reveal()), channel.called("Sentry")
     if dsn is None:
         raise DeliveryError(f"{service}: the address is no DSN.", _INSTEAD)

@@ -20,8 +20,8 @@ from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import Message, Passage, facts, fitted, linkable, message, one_line, shortened, units, within
-from landed.model import Channel, Digest, Event, Occurrence, Secret, State
-from landed.providers.interface import Complaint
+from landed.model import Channel, Digest, Secret, State
+from landed.providers.interface import Complaint, Said, wanted
 
 #: "1-4096 characters after entities parsing", counted here in UTF-16 units: never fewer than characters.
 LIMIT = 4096
@@ -110,10 +110,9 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     return found
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted."""
-    if not isinstance(payload, Digest):
-        raise TypeError("telegram takes digests")
+    payload = wanted(Digest, payload)
     if not payload.stories:
         return ()
     service = channel.called("Telegram")

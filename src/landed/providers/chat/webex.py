@@ -30,8 +30,8 @@ from landed.messages import (
     uncalled,
     within,
 )
-from landed.model import Channel, Digest, Event, Occurrence, Secret
-from landed.providers.interface import Complaint
+from landed.model import Channel, Digest, Secret
+from landed.providers.interface import Complaint, Said, wanted
 
 #: Bytes that a message may have.
 LIMIT = 7439
@@ -84,13 +84,12 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     return (Complaint("spec.channel", "it is no room's id", instead),)
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted. Raises DeliveryError for a handle that is none.
 
     An answer to an answer is not possible, so the handle is that of the message itself.
     """
-    if not isinstance(payload, Digest):
-        raise TypeError("webex takes digests")
+    payload = wanted(Digest, payload)
     if not payload.stories:
         return ()
     service, known = channel.called("Webex"), payload.handle

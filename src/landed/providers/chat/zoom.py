@@ -17,7 +17,8 @@ from msgspec import Struct
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import Message, Passage, Size, facts, fitted, linkable, message, one_line, uncalled, within
-from landed.model import Channel, Digest, Event, Occurrence, Secret
+from landed.model import Channel, Digest, Secret
+from landed.providers.interface import Said, wanted
 
 #: Ours, for Zoom names none: bytes of a whole request, and characters of one text.
 LIMIT, TEXT_LIMIT = 10_000, 2000
@@ -56,10 +57,9 @@ class _Answer(Struct, frozen=True):
     result: bool | None = None
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted."""
-    if not isinstance(payload, Digest):
-        raise TypeError("zoom takes digests")
+    payload = wanted(Digest, payload)
     if not payload.stories:
         return ()
     return (

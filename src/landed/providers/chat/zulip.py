@@ -8,7 +8,6 @@ Zulip's Markdown knows no backslash; what would be markup stands in the text as 
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlencode, urlsplit
@@ -20,8 +19,9 @@ from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, not_taken
 from landed.messages import Message, Passage, facts, fitted, linkable, message, one_line, shortened, within
-from landed.model import Channel, Digest, Event, Occurrence, Secret
-from landed.providers.interface import Complaint
+from landed.model import Channel, Digest, Secret
+from landed.providers.credentials import basic
+from landed.providers.interface import Complaint, Said, wanted
 
 #: Characters of a message and of a topic, where the server's own limits are not raised.
 LIMIT, TOPIC_LIMIT = 10_000, 60
@@ -81,10 +81,9 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     return found
 
 
-def requests(channel: Channel, payload: Digest | Event | Occurrence) -> Sequence[Request]:
+def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One message that tells all stories; what does not fit is counted. An answer is a message of the same topic."""
-    if not isinstance(payload, Digest):
-        raise TypeError("zulip takes digests")
+    payload = wanted(Digest, payload)
     if not payload.stories:
         return ()
     service = channel.called("Zulip")
@@ -121,9 +120,8 @@ def text(digest: Digest) -> str:
 def _request(
     channel: Channel, service: str, method: str, place: str, form: dict[str, str], handle: str = ""
 ) -> Request:
-    login = f"{channel.username}:{channel.password.reveal()}".encode(errors="replace")
     headers: dict[str, Secret | str] = {
-        "Authorization": Secret(f"Basic {base64.b64encode(login).decode()}"),
+        "Authorization": basic(channel.username, channel.password.reveal()),
         "Content-Type": "application/x-www-form-urlencoded",
         "Accept-Language": "en",
     }
