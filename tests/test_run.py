@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -336,6 +337,53 @@ def test_cut_short_it_remembers_what_was_acknowledged(world: World) -> None:
     world.run()
     contexts = [s.context for s in world.host.written]
     assert len(contexts) == len(set(contexts)) == 21
+
+
+class Watched(FileLedger):
+    """A ledger that is being written at the moment when a signal comes."""
+
+    nth = 0
+    """Of the writes that follow the first delivery, the one before which and after which it comes."""
+    delivered: Callable[[], bool]
+
+    def save(self, told: Told) -> None:
+        if not self.delivered():
+            return super().save(told)
+        self.nth -= 1
+        if self.nth == 0:
+            signal.raise_signal(signal.SIGTERM)
+        super().save(told)
+        if self.nth == 0:
+            signal.raise_signal(signal.SIGTERM)
+        return None
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_told_to_stop_while_it_takes_down_what_was_acknowledged_it_loses_nothing(world: World, nth: int) -> None:
+    class Terminated(BaseException): ...
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    world.seen["prod"] = RUNNING
+    world.run()
+    assert (world.chat.messages, len(world.host.written)) == ([], 2)
+    world.host.written.clear()
+    world.seen["prod"] = LIVE
+    ledger = Watched(str(world.path), lock_timeout=1, warn=print, progress=print)
+    ledger.nth = nth
+    ledger.delivered = lambda: len(world.chat.messages) == 1 and len(world.host.written) == 2
+    parts = Parts(ledger, {"github.com": world.host, "slack": world.chat}, Silence(), lambda: NOW)
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        with pytest.raises(Terminated):
+            run(Line([Reader("prod", world.read("prod"))], parts, Wording(), print), once_only)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert world.told().begun == []
+    world.host.asked.clear()
+    assert world.run().deliveries == ()
+    assert (len(world.chat.messages), len(world.host.written), world.host.asked) == (1, 2, [])
 
 
 def test_cut_short_at_the_very_first_run_it_does_not_tell_old_news_later(world: World) -> None:

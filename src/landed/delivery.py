@@ -25,7 +25,7 @@ T = TypeVar("T")
 #: Seconds between two writes of the ledger while deliveries come in.
 SAVE_EVERY = 2.0
 
-#: Seconds that a run which is told to stop waits for answers, for each destination. CI systems give about ten in all.
+#: Seconds that a run which is told to stop waits for answers. CI systems give about ten in all.
 LAST_WAIT = 2.0
 
 #: What a Git host can be asked for before it is told again. The rest is told once more where an acknowledgement is
@@ -109,34 +109,34 @@ def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delive
     from queue import SimpleQueue  # imported late: a run without news has nobody to do anything
 
     from landed.pool import Crew
+    from landed.postponed import Postponed
 
     told.begin(Intent(update.destination, mark.line, mark.commit) for update in updates for mark in update.marks)
     parts.ledger.save(told)
-    results: SimpleQueue[_Result] = SimpleQueue()
+    results: SimpleQueue[_Result | None] = SimpleQueue()
     made: list[Delivery] = []
     signs = _Signs()
-    crews = [
-        Crew(
-            _sender(parts.outlets[name], parts.may, made, results, signs),
-            its,
-            parts.outlets[name].workers,
-            parts.outlets[name].lane,
-        )
-        for name, its in _grouped(updates, lambda update: update.destination).items()
-    ]
     deliveries: list[Delivery] = []
-    try:
-        _collect(parts, updates, told, results, deliveries)
-    except BaseException:
-        _wind_up(crews, signs)
-        raise
-    finally:
-        taken = {id(delivery.update) for delivery in deliveries}
-        for delivery in tuple(made):  # cut short: what has been acknowledged meanwhile still counts
-            if id(delivery.update) not in taken:
-                _take(parts, told, delivery, deliveries)
-        _settle(told, updates, deliveries)
-        parts.ledger.save(told)
+    with Postponed(lambda: results.put(None)):  # what has been acknowledged is taken down, whatever comes
+        crews = [
+            Crew(
+                _sender(parts.outlets[name], parts.may, made, results, signs),
+                its,
+                parts.outlets[name].workers,
+                parts.outlets[name].lane,
+            )
+            for name, its in _grouped(updates, lambda update: update.destination).items()
+        ]
+        try:
+            _collect(parts, updates, told, results, deliveries)
+        finally:
+            _wind_up(crews, signs)
+            taken = {id(delivery.update) for delivery in deliveries}
+            for delivery in tuple(made):  # cut short: what has been acknowledged meanwhile still counts
+                if id(delivery.update) not in taken:
+                    _take(parts, told, delivery, deliveries)
+            _settle(told, updates, deliveries)
+            parts.ledger.save(told)
     place = {id(update): number for number, update in enumerate(updates)}
     return tuple(sorted(deliveries, key=lambda delivery: place[id(delivery.update)]))
 
@@ -146,16 +146,25 @@ def _wind_up(crews: Iterable[Crew[Update]], signs: _Signs) -> None:
     for crew in crews:
         crew.stop()
     signs.close()
+    end = monotonic() + LAST_WAIT
     for crew in crews:
-        crew.wait(LAST_WAIT)
+        crew.wait(max(0.0, end - monotonic()))
 
 
 def _collect(
-    parts: Parts, updates: Sequence[Update], told: Told, results: SimpleQueue[_Result], deliveries: list[Delivery]
+    parts: Parts,
+    updates: Sequence[Update],
+    told: Told,
+    results: SimpleQueue[_Result | None],
+    deliveries: list[Delivery],
 ) -> None:
+    """Take down what comes in, until everything is there or somebody puts None into the queue."""
     saved = parts.now()
     while len(deliveries) < len(updates):
-        delivery, written = results.get()
+        result = results.get()
+        if result is None:
+            return
+        delivery, written = result
         _take(parts, told, delivery, deliveries)
         parts.tongue.progress(f"{len(deliveries)} of {len(updates)} updates delivered")
         # What cannot be looked up later must not lose its acknowledgement.
@@ -188,7 +197,11 @@ def _lasting(outlet: Outlet) -> bool:
 
 
 def _sender(
-    outlet: Outlet, may: Callable[[], bool], made: list[Delivery], results: SimpleQueue[_Result], signs: _Signs
+    outlet: Outlet,
+    may: Callable[[], bool],
+    made: list[Delivery],
+    results: SimpleQueue[_Result | None],
+    signs: _Signs,
 ) -> Callable[[Update], None]:
     """What cannot be looked up later is taken down before the next one is sent: a run that is killed repeats one."""
 
