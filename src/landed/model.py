@@ -320,6 +320,8 @@ class Look(Struct, frozen=True):
     """Why the cluster could not be read; then everything else is empty."""
     hint: str = ""
     """What to do about the error."""
+    gone: tuple[ObjectRef, ...] = ()
+    """Objects that are deleted, and that something was open of."""
     read: Cluster | None = None
     """What was judged, where somebody wants to know more of it than this."""
 
@@ -621,6 +623,8 @@ class Destination(Struct, frozen=True):
     """Repositories, or paths that they begin with, of which others tell the same host."""
     whole: bool = True
     """Whether a commit on all of a cluster is told of, too, beside its objects."""
+    resolves: bool = False
+    """Whether it keeps what failed open until somebody ends it."""
     expression: Callable[[Event, Destination], str] | None = None
     """What names a commit status, instead of the run's wording. Raises ValueError with a sentence."""
     quiet: Callable[[int], tuple[int, int]] | None = None

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -62,6 +62,8 @@ class Reader(Struct, frozen=True):
     thread; more than once is as good as once."""
     request: Callable[[ObjectRef, str], None] | None = None
     """Ask the controller of an object to look now, with a fresh token. Raises ClusterError."""
+    gone: Callable[[Collection[ObjectRef]], Collection[ObjectRef]] | None = None
+    """Which of these objects are deleted."""
     evidence: Search | None = None
     """What stands below objects that fail, or will."""
 
@@ -262,15 +264,28 @@ def _known(line: Line, looks: tuple[Look, ...], told: Told) -> tuple[tuple[Look,
     from landed import background  # imported late: a run without Alerts needs none of it
     from landed.plan.changes import changed
 
-    seen = changed(looks, told)
+    seen = _without_vanished(line, changed(looks, told), told)
     due = _plan(line, seen, told)
     ask = {reader.cluster: reader.events for reader in line.readers if reader.events is not None}
     if not due.updates or not ask:
         return seen, due, {}
     happened, notes = background.events(ask, seen, due.updates)
-    seen = changed(looks, told, happened)
+    seen = changed(seen, told, happened)
     due = _plan(line, seen, told)
     return seen, structs.replace(due, notes=(*due.notes, *notes)), happened
+
+
+def _without_vanished(line: Line, looks: tuple[Look, ...], told: Told) -> tuple[Look, ...]:
+    """The looks with what is deleted of all that something is open of."""
+    destinations = [outlet.destination for outlet in line.parts.outlets.values()]
+    if not any(to.resolves for to in destinations):
+        return looks
+    from landed.plan.vanished import missing  # imported late: few runs tell somebody who keeps alerts
+
+    ask = {reader.cluster: reader.gone for reader in line.readers if reader.gone is not None}
+    absent = {cluster: about for cluster, about in missing(looks, told, destinations).items() if cluster in ask}
+    gone = {cluster: tuple(sorted(ask[cluster](about))) for cluster, about in absent.items()}
+    return tuple(structs.replace(look, gone=gone.get(look.cluster, ())) for look in looks) if gone else looks
 
 
 def _described(line: Line, looks: Sequence[Look], due: Plan, happened: Events) -> Plan:

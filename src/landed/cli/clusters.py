@@ -156,7 +156,8 @@ def _from_cluster(name: str, client: Client, chosen: Selection, console: Console
 
     reading = Reading(client, name, chosen, wanted, console.progress)
     events = _events(client) if wanted.details else None
-    return Reader(name, reading.read, events, reading.follow, _requester(client), _evidence(client, console))
+    gone = _gone(client) if wanted.details else None
+    return Reader(name, reading.read, events, reading.follow, _requester(client), gone, _evidence(client, console))
 
 
 def _events(client: Client) -> Asked:
@@ -166,6 +167,12 @@ def _events(client: Client) -> Asked:
         return happened(client, about)
 
     return ask
+
+
+def _gone(client: Client) -> Callable[[Collection[ObjectRef]], Collection[ObjectRef]]:
+    from landed.kube.exists import Exists  # imported late: only where there are Alerts
+
+    return Exists(client).gone
 
 
 def _requester(client: Client) -> Callable[[ObjectRef, str], None]:

@@ -105,8 +105,9 @@ def _news(
         return rollouts(views, told, to, now, unread)
     if to.takes == "occurrences":
         from landed.plan.occurrences import occurrences
+        from landed.plan.vanished import vanished
 
-        return occurrences(views, told, to, now)
+        return (*occurrences(views, told, to, now), *vanished(views, told, to, now))
     return digests(views, told, to, now) if to.takes == "digests" else events(views, told, to)
 
 

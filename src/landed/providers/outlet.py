@@ -194,6 +194,7 @@ class ChannelOutlet:
             threads=kind.threads,
             alerts=(alert,) if alert else (),
             whole=kind.whole,
+            resolves=kind.resolves,
         )
         self._channel = channel
         self._http = http
