@@ -17,6 +17,7 @@ import pytest
 import trustme
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from standins.server import Answer, Asked, Fault, StandIn, answer, hang, hang_after, lost, reset, rubbish
 
 from landed.errors import DeliveryError
@@ -61,6 +62,24 @@ def http(waits: list[float]) -> Iterator[Http]:
 def ask(server: StandIn, method: str = "POST", path: str = PATH) -> Request:
     headers = {"Authorization": Secret(f"Bearer {TOKEN}")}
     return Request(method, Secret(server.url + path), headers, b'{"text":"hi"}', "Slack")
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [({"authorization": Secret(f"Bearer {TOKEN}")}, f"Bearer {TOKEN}"), ({}, "Basic am86cHc=")],
+)
+def test_a_login_of_its_own_comes_before_the_one_in_the_address(
+    http: Http, server: StandIn, headers: dict[str, str | Secret], expected: str
+) -> None:
+    http.send(Request("POST", Secret(server.url.replace("://", "://jo:pw@")), headers, b"{}", "Slack"))
+    assert server.asked[-1].headers["authorization"] == expected
+
+
+@pytest.mark.parametrize(("body", "gone"), [(b"Could not find it", True), (b"later", False)])
+def test_what_is_gone_is_gone_whatever_the_status(http: Http, server: StandIn, body: bytes, gone: bool) -> None:
+    server.faults.append(answer(500, body=body))
+    error = refusal(http, structs.replace(ask(server, "PATCH"), gone=("Could not find",)))
+    assert (error.gone, error.passing) == (gone, not gone)
 
 
 def refusal(http: Http, request: Request) -> DeliveryError:

@@ -58,12 +58,13 @@ def refusal(request: Request, answer: Response, uncertain: bool) -> DeliveryErro
             "Check the address: it should be the final one.",
         )
     said = f": {answer.excerpt}" if answer.excerpt else "."
+    gone = any(_says(answer, sign) for sign in request.gone)
     return DeliveryError(
         f"{answer.origin} answered {status_text(answer.status)}{said}",
         _hint(request, answer),
-        passing=answer.status in LATER or answer.status >= 500,
+        passing=not gone and (answer.status in LATER or answer.status >= 500),
         uncertain=uncertain,
-        gone=any(_says(answer, sign) for sign in request.gone),
+        gone=gone,
     )
 
 

@@ -20,6 +20,7 @@ from landed.http.values import Request, Response, usable
 from landed.model import Network, Secret
 
 if TYPE_CHECKING:
+    from requests import PreparedRequest
     from requests import Response as RawResponse
 
 #: Seconds to make a connection (just over the 3 s after which TCP sends its first packet again), and between bytes.
@@ -106,7 +107,13 @@ class Http:
         headers = {"User-Agent": USER_AGENT, "Accept": "*/*"} | {
             name: value.reveal() if isinstance(value, Secret) else value for name, value in request.headers.items()
         }
-        raw = RawRequest(request.method, request.url.reveal(), headers=headers, data=body if request.body else None)
+        raw = RawRequest(
+            request.method,
+            request.url.reveal(),
+            headers=headers,
+            data=body if request.body else None,
+            auth=_as_it_is if any(name.lower() == "authorization" for name in headers) else None,
+        )
         adapter = self._route.adapter(request.origin)
         return adapter.send(
             raw.prepare(),
@@ -125,6 +132,11 @@ class Http:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _as_it_is(prepared: PreparedRequest) -> PreparedRequest:
+    """A login of our own stays: one in the address would take its place, and is meant for where there is none."""
+    return prepared
 
 
 def _repeatable(request: Request) -> bool:

@@ -25,6 +25,7 @@ from landed.model import (
     Relation,
     Repository,
     Secret,
+    State,
     Update,
 )
 from landed.repositories import below
@@ -235,7 +236,11 @@ class ChannelOutlet:
     def _happened(self, payload: Occurrence) -> str:
         """What this run has told of the object before is what is open of it."""
         known = self._open.get(payload.key, payload.handle)
-        self._open[payload.key] = given = self._send(structs.replace(payload, handle=known))
+        given = self._send(structs.replace(payload, handle=known))
+        over = (
+            payload.state is State.SUCCESS and payload.event.involvedObject.kind
+        )  # a commit goes on to be that commit
+        self._open[payload.key] = "" if over else given or known
         return given
 
     def complaints(self) -> Sequence[Complaint]:
