@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from landed.errors import DeliveryError
 from landed.http import Http
 from landed.model import Channel, Event, InvolvedObject, Occurrence, Repository, Secret, State
 from landed.providers.chat import datadog
+from landed.render import rfc3339
 
 COMMIT = "6dcd4ce23d88e2ee9568ba546c007c63d9131c1b"
 FLEET = Repository("github.com", "acme/fleet")
@@ -22,7 +24,7 @@ AT = 1_790_000_000
 def happened(state: State = State.FAILURE, text: str = "timed out", **changes: Any) -> Occurrence:
     metadata = {"cluster": "prod", "revision": f"main@sha1:{COMMIT}"} | changes.pop("metadata", {})
     about = changes.pop("about", InvolvedObject("Kustomization", "apps", "web", "uid-1"))
-    event = Event(about, "error", "2026-09-21T13:33:20Z", text, "HealthCheckFailed", metadata, "kustomize-controller")
+    event = Event(about, "error", "2026-09-21T14:13:20Z", text, "HealthCheckFailed", metadata, "kustomize-controller")
     settings: dict[str, Any] = {"repository": FLEET, "commit": COMMIT, "url": f"https://github.com/acme/fleet/{COMMIT}"}
     settings |= {"cluster": "prod", "key": "prod Kustomization/apps/web", "at": AT, "told": AT + 60}
     return Occurrence(event, state, **(settings | changes))
@@ -44,7 +46,7 @@ def test_a_failure() -> None:
         "title": "Kustomization apps/web failed on prod",
         "text": "timed out\n\nDeployment/apps/web created\nReason: HealthCheckFailed\n"
         f"Commit: {COMMIT} of github.com/acme/fleet\nhttps://github.com/acme/fleet/{COMMIT}\n"
-        "Cluster: prod\nSince: 2026-09-21T13:33:20Z",
+        "Cluster: prod\nSince: 2026-09-21T14:13:20Z",
         "tags": [
             "flux_reporting_controller:kustomize-controller",
             "flux_reason:healthcheckfailed",
@@ -96,6 +98,7 @@ def test_the_environment_and_the_service_are_what_the_alert_says_and_the_version
         ({"über": "straße"}, "ber:straße"),
         ({"k": "v" * 300}, "k:" + "v" * 198),
         ({"k": "v__::"}, "k:v"),
+        ({"env": "", "service": " "}, "env:prod"),
     ],
 )
 def test_tags_are_as_datadog_would_make_them(metadata: dict[str, str], tag: str) -> None:
@@ -120,7 +123,19 @@ def test_no_commit_no_version() -> None:
 def test_datadog_is_not_told_when_it_happened_if_it_would_not_take_that(ago: int, said: bool) -> None:
     told = body(happened(at=AT + 60 - ago))
     assert told.get("date_happened") == (AT + 60 - ago if said else None)
-    assert "Since: 2026-09-21T13:33:20Z" in told["text"]
+    assert f"Since: {rfc3339(AT + 60 - ago)}" in told["text"]
+
+
+def test_what_the_cluster_gives_no_time_of_did_not_happen_in_1970() -> None:
+    told = happened()
+    nowhen = structs.replace(told, event=structs.replace(told.event, timestamp=rfc3339(0)))
+    assert body(nowhen) == body(told)
+
+
+def test_the_summary_is_said_as_it_was_written() -> None:
+    told = body(happened(metadata={"summary": "Call @Aurora: https://wiki.example/A?b=C"}))
+    assert "\nSummary: Call @\u200bAurora: https://wiki.example/A?b=C\n" in told["text"]
+    assert "summary:call__aurora:_https://wiki.example/a_b_c" in told["tags"]
 
 
 def test_limits() -> None:
@@ -129,10 +144,21 @@ def test_limits() -> None:
     told = body(happened(text="x " * 30_000, about=about, key="k" * 101, cluster="c" * 300, changes=changes))
 
     assert len(told["text"]) <= 4000
-    assert "… and 480 more changes" in told["text"]
+    assert re.search("Deployment/apps/9 created\n(.*\n)*… and 4[0-9]{2} more\nReason: ", told["text"])
+    assert told["text"].startswith("x x x")
     assert len(told["title"]) <= 100
     assert "failed on" in told["title"]
     assert len(told["aggregation_key"]) == 64
+
+
+@pytest.mark.parametrize("line", ["D" * 500, "@" * 500, "Deployment/" + "a b " * 5000])
+def test_long_lines_of_changes_leave_room_for_what_flux_says(line: str) -> None:
+    metadata = {"revision": "r" * 900, "summary": "s" * 900}
+    told = body(happened(text="broke " * 900, changes=(line,) * 20, url="https://x/" + "y" * 999, metadata=metadata))
+
+    assert len(told["text"]) <= 4000
+    assert told["text"].startswith("broke " * 100)
+    assert "…\nReason: HealthCheckFailed\nCommit: " in told["text"]
 
 
 def test_a_key_of_the_longest_kind_is_itself() -> None:
@@ -140,17 +166,31 @@ def test_a_key_of_the_longest_kind_is_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["@all", "see @slack-ops", "<@x>", "a@b.example", "@@all", "@\u200bhere", "%%% \n# x \n %%%"]
+    "text",
+    [
+        "@all",
+        "see @slack-ops",
+        "<@x>",
+        "a@b.example",
+        "@@all",
+        "@\u200bhere",
+        "%%% \n# x \n %%%",
+        "%\n%%% x",
+        "x " * 1999 + "@all",
+    ],
 )
 def test_nobody_is_called_and_nothing_is_markdown(text: str) -> None:
     about = InvolvedObject("Kustomization", text, text)
     body(happened(text=text, about=about, cluster=text, changes=(text,)))
+    body(happened(text="", changes=(text,)))
+    for length in range(40):
+        body(happened(text="", cluster="c" * (360 + length) + "@x"))
 
 
 @pytest.mark.parametrize(
     "address",
     ["https://x.example", "https://x.example/", "https://x.example/api", "https://x.example/api/v1/",
-     "https://x.example/api/v1/events?x=1"],
+     "https://x.example/api/v1/events?x=1", "https://x.example/api/v2", "https://x.example/api/v2/events/"],
 )  # fmt: skip
 def test_where_it_goes(address: str) -> None:
     (request,) = datadog.requests(channel(address), happened())

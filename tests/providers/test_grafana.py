@@ -259,6 +259,7 @@ def test_a_token_goes_before_a_login() -> None:
     ("settings", "field"),
     [
         ({"username": USER}, "spec.secretRef"),
+        ({"password": Secret(PASSWORD)}, "spec.secretRef"),
         ({"token": Secret("a b")}, "spec.secretRef"),
         ({"address": "https://g.example/?panelId=two"}, "spec.address"),
     ],
@@ -269,7 +270,8 @@ def test_settings_that_cannot_work_are_complained_of(settings: dict[str, Any], f
 
 
 def test_settings_that_can_are_not() -> None:
-    for good in ({}, {"token": Secret("t")}, {"username": USER, "password": Secret(PASSWORD)}):
+    both = {"username": USER, "password": Secret(PASSWORD)}
+    for good in ({}, {"token": Secret("t")}, both, {"token": Secret("t"), "password": Secret(PASSWORD)}):
         assert grafana.complaints(channel(**good)) == ()
 
 

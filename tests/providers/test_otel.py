@@ -21,6 +21,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, TraceFlags
 from opentelemetry.trace import Status as SdkStatus
 from standins.otel import TOKEN, Receiver, attributes, trace_problems
+from standins.server import answer
 
 from landed import __version__
 from landed.errors import DeliveryError
@@ -282,6 +283,7 @@ BASIC = "Basic " + base64.b64encode(b"flux:hunter2").decode()
         ({"username": "flux", "password": Secret("hunter2"), "token": Secret("t0k")}, BASIC),
         ({"token": Secret("t0k"), "headers": (("authorization", Secret("Api-Token x")),)}, "Api-Token x"),
         ({"token": Secret("t0k"), "headers": (("X-Team", Secret("a")),)}, "Bearer t0k"),
+        ({"token": Secret("t0k"), "headers": (("Authorization", Secret("")),)}, "Bearer t0k"),
     ],
 )
 def test_who_we_are(settings: dict[str, Any], said: str | None) -> None:
@@ -371,6 +373,19 @@ def test_what_is_an_acknowledgement(kind: str, body: bytes) -> None:
 def test_what_is_none(kind: str, body: bytes) -> None:
     with pytest.raises(DeliveryError):
         otel.acknowledged(Response(200, {"content-type": kind}, body))
+
+
+@pytest.mark.parametrize("why", ["too old", "w" * 84, "\n\u200b a\nb", "of t0k-3n, which is no key"])
+def test_a_rejection_is_quoted_in_its_own_words(why: str) -> None:
+    with Receiver(authorization="Bearer t0k-3n") as receiver, Http() as http:
+        receiver.faults.append(answer(200, {"Content-Type": "application/x-protobuf"}, rejected(1, why)))
+        given = http.send(sent(happened(), address=receiver.address, token=Secret("t0k-3n")))
+        with pytest.raises(DeliveryError) as caught:
+            otel.acknowledged(given)
+
+    said = " ".join(why.replace("t0k-3n", "***").replace("\u200b", "").split())
+    assert caught.value.message.endswith(f"without taking the message: {said}")
+    assert "log" in caught.value.hint
 
 
 def test_it_is_shown_as_otlps_json() -> None:

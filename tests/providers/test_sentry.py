@@ -26,7 +26,7 @@ DSN = f"https://{KEY}@o1.ingest.example.com/{PROJECT}"
 def happened(state: State = State.FAILURE, text: str = "timed out", **changes: Any) -> Occurrence:
     metadata = {"cluster": "prod", "revision": f"main@sha1:{COMMIT}"} | changes.pop("metadata", {})
     about = InvolvedObject("Kustomization", "apps", "web", "uid-1")
-    event = Event(about, "error", "2026-09-21T13:33:20Z", text, "HealthCheckFailed", metadata, "kustomize-controller")
+    event = Event(about, "error", "2026-09-21T14:13:20Z", text, "HealthCheckFailed", metadata, "kustomize-controller")
     settings: dict[str, Any] = {"repository": FLEET, "commit": COMMIT, "url": "https://git.example/c", "seconds": 13.25}
     settings |= {"cluster": "prod", "key": "prod Kustomization/apps/web", "at": AT}
     return Occurrence(event, state, **(settings | changes))
@@ -92,6 +92,23 @@ def test_the_channel_is_the_environment() -> None:
     assert item(happened(), environment="staging")["environment"] == "staging"
 
 
+DAY = 86400
+
+
+@pytest.mark.parametrize("state", [State.FAILURE, State.SUCCESS, State.PENDING])
+@pytest.mark.parametrize("later", [-3600, -61, -1, 0, 60, 4 * DAY, 5 * DAY + 1, 29 * DAY, 40 * DAY])
+def test_what_sentry_would_drop_or_date_itself_has_the_time_when_it_is_told(state: State, later: int) -> None:
+    sent_ = sent(happened(state, told=AT + later)).body
+    problems, _ = envelope_problems(sent_, AT + later)
+    assert problems == []
+    told = json.loads(sent_.split(b"\n")[2])
+    kept = 0 <= later < (29.9 if state is State.FAILURE else 4.9) * DAY
+    assert told["timestamp"] == (AT if kept else AT + later)
+    assert told["contexts"]["flux"]["since"] == "2026-09-21T14:13:20Z"
+    if state is State.SUCCESS:
+        assert told["timestamp"] - told["start_timestamp"] == 13.25
+
+
 @pytest.mark.parametrize(
     ("cluster", "environment"),
     [
@@ -146,10 +163,10 @@ def test_a_failure_without_words_has_its_reason() -> None:
 # ── the way there ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 GOOD = [DSN, f"http://{KEY}@127.0.0.1:9000/1", f"https://{KEY}:{'d' * 32}@sentry.example/prefix/sub/42"]
-GOOD += [f"https://{KEY}@[::1]:9000/7"]
+GOOD += [f"https://{KEY}@[::1]:9000/7", f"https://{KEY}@sentry.example/42?verify_ssl=0"]
 BAD = ["", "https://o1.ingest.example.com/42", f"https://{KEY}@host/", f"https://{KEY}@host", f"https://{KEY}@host/x"]
 BAD += [f"ftp://{KEY}@host/1", f"https://{KEY}@/1", f"https://{KEY}@host/1/", f"https://{KEY}@host:99999/1"]
-BAD += [f"https://{KEY}@host/a b/1", f"https://{KEY}@host/../1?x=1", f"https://{KEY}@host/1#x", "https://a,b@host/1"]
+BAD += [f"https://{KEY}@host/a b/1", f"https://{KEY}@host/../1", f"https://{KEY}@host/1/?x=1", "https://a,b@host/1"]
 BAD += [f"https://{KEY}@host/1\n", "https://[::1", f"https://{KEY}@host/\u0661"]
 
 

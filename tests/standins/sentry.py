@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from contract.way import Way
@@ -66,8 +67,12 @@ def _say(status: int, value: Any) -> Answer:
     return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
 
-def envelope_problems(body: bytes) -> tuple[list[str], Any]:
-    """Why Relay would refuse the envelope, or not keep all of it; and what it makes of its event."""
+def envelope_problems(body: bytes, now: int = 0) -> tuple[list[str], Any]:
+    """Why Relay would refuse the envelope, or not keep all of it; and what it makes of its event.
+
+    At ``now``, where that is given, it takes what is 30 days old; that transactions have 5 days is OURS, from Relay's
+    own defaults.
+    """
     envelope = envelope_of(body)
     if len(envelope.items) != 1 or envelope.items[0].type not in ("event", "transaction"):
         return ["not one event"], None
@@ -76,10 +81,14 @@ def envelope_problems(body: bytes) -> tuple[list[str], Any]:
     sent = json.loads(written)
     if envelope.headers.get("event_id") != sent["event_id"] or item.headers.get("length") != len(written) - 1:
         return ["its headers are about something else"], None
-    read = StoreNormalizer(project_id=int(PROJECT), max_secs_in_past=10**9).normalize_event(
+    received = datetime.fromtimestamp(now, UTC).isoformat()
+    clock = {"received_at": received, "max_secs_in_past": 30 * 86400, "max_secs_in_future": 60} if now else {}
+    read = StoreNormalizer(project_id=int(PROJECT), **({"max_secs_in_past": 10**9} | clock)).normalize_event(
         json.loads(json.dumps(sent))
     )
     problems = [f"Relay: {error}" for error in read.get("errors", ())]
+    if now and item.type == "transaction" and not now - 5 * 86400 < sent["timestamp"] < now + 60:
+        problems.append("a transaction that is dropped for its time")
     problems += [f"Relay remarks on {name}" for name in read.get("_meta", {}) if name != "logentry"]
     problems += [
         f"{name} became {read.get(name)!r}" for name in sorted(_KEPT) if name in sent and read.get(name) != sent[name]

@@ -18,10 +18,10 @@ from msgspec import Struct
 
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
-from landed.messages import one_line
+from landed.messages import fitted, one_line, within
 from landed.model import Channel, Occurrence, Secret, State
 from landed.providers.interface import Complaint, Said, wanted
-from landed.render import clean, cut
+from landed.render import clean, rfc3339
 
 #: Characters of a text, a title, an aggregation key and a tag.
 TEXT_LIMIT, TITLE_LIMIT, KEY_LIMIT, TAG_LIMIT = 4000, 100, 100, 200
@@ -31,7 +31,8 @@ MOST_TAGS = 100
 OLDEST = int(17.5 * 3600)
 
 _PATH = "/api/v1/events"
-_CHANGES = 20
+#: Characters of what changed, and of each other fact: so there is room for what Flux says.
+_CHANGES, _FACT = 1000, 400
 _ALERT = {State.FAILURE: "error", State.STALE: "warning", State.SUCCESS: "success"}
 _STANDS = {State.FAILURE: "failed", State.STALE: "is silent", State.SUCCESS: "is live", State.PENDING: "waits"}
 _KEY = "Check the API key (not an application key), and that the address is that of the site it belongs to."
@@ -88,7 +89,7 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
 def _url(channel: Channel) -> Secret:
     """Where events go, given the API's address: its path, if it has one, may be a part of the way already."""
     parts = urlsplit(channel.address.reveal())
-    root = parts.path.rstrip("/").removesuffix("/events").removesuffix("/v1").removesuffix("/api")
+    root = re.sub("(/api)?(/v[0-9])?(/events)?$", "", parts.path.rstrip("/"))
     return Secret(parts._replace(path=root + _PATH, query="", fragment="").geturl())
 
 
@@ -101,32 +102,31 @@ def _title(told: Occurrence) -> str:
 
 def _text(told: Occurrence) -> str:
     """What Flux says, then what is known besides. It is not in Markdown: only a text that begins with ``%%%`` is."""
-    facts = [_said(fact, TAG_LIMIT * 2) for fact in _facts(told)]
+    facts = [*_changes(told), *(_said(fact, _FACT) for fact in _facts(told))]
     room = TEXT_LIMIT - sum(len(fact) + 1 for fact in facts) - 1
-    message = "\n".join(uncalled(line) for line in clean(told.event.message).split("\n"))
-    message = message.encode(errors="replace").decode().lstrip("%")
-    return "\n".join([*([cut(message, room), ""] if message else []), *facts])
+    message = fitted(clean(told.event.message).encode(errors="replace").decode(), room, uncalled)
+    return "\n".join([*([message, ""] if message else []), *facts]).lstrip("% \n")
+
+
+def _changes(told: Occurrence) -> Sequence[str]:
+    return within([one_line(change) for change in told.changes], _CHANGES, uncalled)
 
 
 def _facts(told: Occurrence) -> Iterator[str]:
-    if told.changes:
-        more = len(told.changes) - _CHANGES
-        yield from told.changes[:_CHANGES]
-        if more > 0:
-            yield f"… and {more} more changes"
+    if summary := told.event.metadata.get("summary", ""):
+        yield f"Summary: {summary}"
     yield f"Reason: {told.event.reason or '–'}"
     if told.commit:
         yield f"Commit: {told.commit} of {told.repository}"
     if told.url:
         yield told.url
     yield f"Cluster: {told.cluster}"
-    yield f"Since: {told.event.timestamp}"
+    yield f"Since: {rfc3339(told.at)}"
 
 
 def _said(text: str, limit: int) -> str:
     """``text`` on one line in at most ``limit`` characters, in which nobody is called."""
-    said = uncalled(one_line(text))
-    return cut(said, limit)
+    return fitted(one_line(text), limit, uncalled)
 
 
 def uncalled(text: str) -> str:
@@ -151,7 +151,7 @@ def _tags(told: Occurrence) -> list[str]:
         "service": about.name,
         "version": told.commit,
     }
-    extra = {_name(key): value for key, value in sorted(event.metadata.items())}
+    extra = {_name(key): value for key, value in sorted(event.metadata.items()) if one_line(value)}
     pairs = {**named, **{key: value for key, value in extra.items() if key not in named or key in ("env", "service")}}
     tags = (_tag(f"{key}:{value}") for key, value in pairs.items() if key and value)
     return list(dict.fromkeys(tags))[:MOST_TAGS]

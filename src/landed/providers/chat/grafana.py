@@ -108,6 +108,8 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     found = []
     if channel.username and not (channel.password or channel.token):
         found.append(Complaint("spec.secretRef", "there is a user and no `password`", "Add it, or give a `token`."))
+    if channel.password and not (channel.username or channel.token):
+        found.append(Complaint("spec.secretRef", "there is a `password` and no user", "Add `username`, or a `token`."))
     if not re.fullmatch("[!-~]*", channel.token.reveal()):
         found.append(Complaint("spec.secretRef", "`token` cannot be sent in a header", "Give one without blanks."))
     panel = dict(parse_qsl(urlsplit(channel.address.reveal()).query)).get("panelId", "0")

@@ -17,14 +17,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
 from landed import __version__
 from landed.http import Request, Response, not_taken
+from landed.http import clean as clean_line
 from landed.model import Channel, Occurrence, Secret, State
 from landed.providers.credentials import basic
 from landed.providers.interface import Complaint, Said, wanted
 from landed.render import clean, cut
 
 if TYPE_CHECKING:
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTracePartialSuccess
     from opentelemetry.proto.common.v1.common_pb2 import KeyValue
     from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -38,6 +42,7 @@ _LAST = (2**64 - 1) // 10**9
 _TROUBLE = frozenset({State.FAILURE, State.STALE})
 
 _ADDRESS = "Check the address: that of an OTLP/HTTP receiver, such as https://collector.example.com:4318/v1/traces"
+_REJECTED = "See the receiver's log for why."
 _HINTS = {
     "404": _ADDRESS,
     "405": _ADDRESS,
@@ -79,9 +84,13 @@ def acknowledged(response: Response) -> str:
 
     https://opentelemetry.io/docs/specs/otlp/#partial-success-1 : it may answer 200 and say that it rejects spans.
     """
-    rejected = _rejected(response)
-    if rejected is None or rejected > 0:
-        raise not_taken(response, {}, _ADDRESS if rejected is None else "See the receiver's log for why.")
+    answer = _answer(response)
+    if answer is None:
+        raise not_taken(response, {}, _ADDRESS)
+    if answer.rejected_spans > 0:
+        # What stands before its words in the excerpt is protobuf, and may look like letters.
+        begin = max(response.excerpt.find(clean_line(answer.error_message)[:16]), 0)
+        raise not_taken(structs.replace(response, excerpt=response.excerpt[begin:]), {}, _REJECTED)
     return ""
 
 
@@ -109,18 +118,21 @@ def shown(body: bytes) -> object:
     return told
 
 
-def _rejected(response: Response) -> int | None:
-    """How many spans the receiver has rejected; None where it does not say that it is a receiver at all.
+def _answer(response: Response) -> ExportTracePartialSuccess | None:
+    """What the receiver says of the spans; None where it does not say that it is a receiver at all.
 
     Nothing at all is how protobuf writes that all is well.
     """
     from google.protobuf.json_format import Parse, ParseError
     from google.protobuf.message import DecodeError
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+        ExportTracePartialSuccess,
+        ExportTraceServiceResponse,
+    )
 
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not response.body.strip():
-        return 0
+        return ExportTracePartialSuccess()
     if kind not in ("", _BINARY, "application/json", "application/octet-stream"):
         return None
     try:
@@ -132,7 +144,7 @@ def _rejected(response: Response) -> int | None:
             answer = ExportTraceServiceResponse.FromString(response.body)
     except (DecodeError, ParseError, UnicodeDecodeError, ValueError, RecursionError):
         return None
-    return int(answer.partial_success.rejected_spans)
+    return answer.partial_success
 
 
 def _url(channel: Channel) -> Secret:
@@ -154,7 +166,7 @@ def _headers(channel: Channel) -> dict[str, Secret | str]:
 
 
 def _authorized(channel: Channel) -> bool:
-    return any(name.lower() == "authorization" for name, _ in channel.headers)
+    return any(name.lower() == "authorization" and value for name, value in channel.headers)
 
 
 def _span(told: Occurrence) -> Span:

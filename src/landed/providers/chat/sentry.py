@@ -26,11 +26,14 @@ from landed.http import Request, Response, json_request, not_taken
 from landed.messages import one_line
 from landed.model import Channel, Occurrence, Secret, State
 from landed.providers.interface import Complaint, Said, wanted
-from landed.render import clean, cut
+from landed.render import clean, cut, rfc3339
 
 #: Characters of a message, of a tag's value and name, of a release, an environment (bytes) and a transaction's name.
 #: https://develop.sentry.dev/sdk/foundations/transport/event-payloads/#size-limits
 MESSAGE_LIMIT, TAG_LIMIT, TAG_NAME_LIMIT, RELEASE_LIMIT, ENVIRONMENT_LIMIT, NAME_LIMIT = 8192, 200, 32, 250, 64, 200
+#: Seconds after which Sentry takes no event's time any more, and drops a transaction; an hour is left for its way.
+#: https://getsentry.github.io/relay/relay_event_normalization/struct.EventValidationConfig.html
+_EVENT_AGE, _TRANSACTION_AGE = 30 * 86400 - 3600, 5 * 86400 - 3600
 #: Tags of one event, and lines of changes: Sentry's own limit is the size of all.
 _MOST_TAGS, _CHANGES = 50, 100
 
@@ -93,7 +96,9 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
 
 
 def parsed(address: str) -> Dsn | None:
-    """The parts of the DSN ``address``; None where it is none. A secret key is one of old: Sentry needs none."""
+    """The parts of the DSN ``address``; None where it is none. A secret key and options in a query are of old: Sentry
+    needs none.
+    """
     try:
         parts = urlsplit(address)
         port = f":{parts.port}" if parts.port else ""
@@ -107,9 +112,8 @@ def parsed(address: str) -> Dsn | None:
         and re.fullmatch("[0-9A-Za-z_-]{1,128}", public)
         and re.fullmatch("[0-9A-Za-z_-]{0,128}", secret)
         and re.fullmatch("[0-9]{1,20}", project)
-        and re.fullmatch("(/[0-9A-Za-z._~-]+)*", root)
+        and re.fullmatch("(/[0-9A-Za-z_~-][0-9A-Za-z._~-]*)*", root)
         and host
-        and not (parts.query or parts.fragment)
     )
     host = f"[{host}]" if ":" in host else host
     return Dsn(f"{parts.scheme}://{host}{port}{root}/api/{project}/envelope/", public, secret) if good else None
@@ -153,7 +157,7 @@ def _failure(channel: Channel, told: Occurrence) -> dict[str, Any]:
     """Grouped by object and reason: a failure that comes again is the same issue."""
     message = clean(told.event.message).encode(errors="replace").decode()
     return {
-        **_common(channel, told),
+        **_common(channel, told, _taken(told, _EVENT_AGE)),
         "level": _LEVELS[told.state],
         "logentry": {"formatted": cut(message, MESSAGE_LIMIT) or one_line(told.event.reason) or "–"},
         "fingerprint": [one_line(told.key), one_line(told.event.reason) or "–"],
@@ -162,17 +166,22 @@ def _failure(channel: Channel, told: Occurrence) -> dict[str, Any]:
 
 def _transaction(channel: Channel, told: Occurrence) -> dict[str, Any]:
     """From when it began to when it was live; a wait has no length."""
-    waits = told.state is State.PENDING
+    waits, end = told.state is State.PENDING, _taken(told, _TRANSACTION_AGE)
     return {
-        **_common(channel, told),
+        **_common(channel, told, end),
         "type": "transaction",
         "transaction_info": {"source": "custom"},
-        "start_timestamp": told.at if waits else max(0, told.at - told.seconds),
+        "start_timestamp": end if waits else max(0, end - told.seconds),
         "spans": [],
     }
 
 
-def _common(channel: Channel, told: Occurrence) -> dict[str, Any]:
+def _taken(told: Occurrence, age: int) -> int:
+    """When it happened; when it is told, where that is too long ago for Sentry, or still to come in our clock."""
+    return told.at if 0 <= told.told - told.at < age or not told.told else told.told
+
+
+def _common(channel: Channel, told: Occurrence, at: int) -> dict[str, Any]:
     about, event = told.event.involvedObject, told.event
     named = {
         "release": one_line(told.commit)[:RELEASE_LIMIT],
@@ -181,7 +190,7 @@ def _common(channel: Channel, told: Occurrence) -> dict[str, Any]:
     }
     return {
         "event_id": _id(told, "event")[:32],
-        "timestamp": told.at,
+        "timestamp": at,
         "platform": "other",
         "logger": "landed",
         **{name: value for name, value in named.items() if value},
@@ -230,6 +239,7 @@ def _flux(told: Occurrence) -> dict[str, Any]:
         "commit": told.commit,
         "url": told.url,
         "uid": told.event.involvedObject.uid,
+        "since": rfc3339(told.at),
         "changes": "\n".join(changes),
     }
     return {_safe(key): _safe(value) for key, value in known.items() if value and key != "type"}
