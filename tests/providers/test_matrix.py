@@ -140,6 +140,20 @@ def test_other_words_about_the_same_time_are_another_transaction(server: Matrix)
     assert [len({asked.target for asked in server.asked[:count]}) for count in (2, 3)] == [1, 2]
 
 
+def test_what_comes_back_is_another_transaction(server: Matrix) -> None:
+    (handle,) = send(server, kept(State.PENDING))
+    for state, since in ((State.FAILURE, 10), (State.SUCCESS, 20), (State.FAILURE, 30), (State.FAILURE, 30)):
+        told = story(state, "timeout")
+        (observation,) = told.outcome.observations
+        at = structs.replace(observation, since=since)
+        outcome = structs.replace(told.outcome, observations=(at,))
+        send(server, Digest((structs.replace(told, outcome=outcome),), about="it", handle=handle))
+
+    (message_,) = server.messages.values()
+    assert message_["edits"] == 3  # the last one was the one before it, sent again
+    assert "failed" in message_["body"]
+
+
 @pytest.mark.parametrize(
     "answered",
     [
@@ -202,6 +216,17 @@ def test_only_a_rooms_id_is_sent_to(room: str, what: str) -> None:
     if what:
         with pytest.raises(DeliveryError, match="no room's id"):
             matrix.requests(channel, kept(State.FAILURE))
+
+
+@pytest.mark.parametrize(
+    ("token", "fields"),
+    [(TOKEN, []), ("", ["spec.secretRef"]), ("a\nb", ["spec.secretRef"]), ("a b", ["spec.secretRef"])],
+)
+def test_a_token_is_looked_at_before_anything_is_sent(token: str, fields: list[str]) -> None:
+    complaints = matrix.complaints(channel_of(token=Secret(token)))
+
+    assert [complaint.field for complaint in complaints] == fields
+    assert not any(token and token in f"{complaint}" for complaint in complaints)
 
 
 @pytest.mark.parametrize(

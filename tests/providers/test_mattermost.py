@@ -196,6 +196,18 @@ def test_what_cannot_be_edited_is_posted_anew(api: Mattermost, error: str) -> No
     assert len(api.messages) == 2
 
 
+def test_what_is_pending_in_one_channel_is_not_in_another(api: Mattermost) -> None:
+    """The server remembers what is pending for all channels together, whoever posts it."""
+    pending = [
+        json.loads(mattermost.requests(channel_of(api, channel=channel), kept(State.FAILURE))[0].body)[
+            "pending_post_id"
+        ]
+        for channel in (CHANNEL, "a" * 26)
+    ]
+
+    assert len(set(pending)) == 2
+
+
 HOSTILE = [
     "**b** *i* __u__ _v_ `c` ~~s~~ snake_case_word",
     "[click](http://evil.example) ![i](http://evil.example/i.png) [a]: http://evil.example",

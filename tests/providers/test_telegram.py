@@ -216,6 +216,40 @@ def test_an_answer_to_what_was_deleted_stands_by_itself(api: Telegram) -> None:
     assert [message["thread"] for message in api.messages.values()] == [""]
 
 
+def test_an_answer_in_another_topic_than_its_message_stands_by_itself(api: Telegram) -> None:
+    (handle,) = send(api, kept(State.PENDING))
+    again = kept(State.FAILURE, handle=handle, reply=True)
+
+    send(api, again, channel=f"{Telegram.channel}:7")
+
+    assert [asked.path.rpartition("/")[2] for asked in api.asked] == ["sendMessage"] * 3
+    assert [(message["topic"], message["thread"]) for message in api.messages.values()] == [(0, ""), (7, "")]
+
+
+@pytest.mark.parametrize("words", ["replied message not found", "reply message not found", "chat not found"])
+def test_whatever_is_wrong_with_what_is_answered_the_answer_is_sent(api: Telegram, words: str) -> None:
+    (handle,) = send(api, kept(State.PENDING))
+    said = {"ok": False, "error_code": 400, "description": f"Bad Request: {words}"}
+    api.faults.append(answer(400, body=json.dumps(said)))
+
+    send(api, kept(State.FAILURE, handle=handle, reply=True))
+
+    assert "reply_parameters" not in api.taken[1]
+    assert len(api.messages) == 2
+
+
+def test_an_answer_goes_to_where_the_name_leads_now(api: Telegram) -> None:
+    send(api, kept(State.FAILURE, handle="-1009999999999:100", reply=True), channel="@deploys")
+
+    assert api.taken[0]["chat_id"] == "@deploys"
+
+
+def test_the_general_topic_is_posted_to_without_its_number(api: Telegram) -> None:
+    send(api, kept(State.FAILURE), channel=f"{Telegram.channel}:1")
+
+    assert "message_thread_id" not in api.taken[0]
+
+
 def test_a_public_name_will_do(api: Telegram) -> None:
     first, again = send(
         api, kept(State.PENDING), kept(State.SUCCESS, handle=f"{Telegram.channel}:100"), channel="@deploys"
@@ -284,6 +318,9 @@ def test_telegram_says_how_long_to_wait(api: Telegram) -> None:
         ("http://api.telegram.org:80/x", "https://api.telegram.org"),
         ("not an address", "https://api.telegram.org"),
         ("ftp://bots.example.com", "https://api.telegram.org"),
+        ("https://t.me/deploys", "https://api.telegram.org"),
+        ("https://telegram.org", "https://api.telegram.org"),
+        ("https://not-telegram.org", "https://not-telegram.org"),
         ("https://bots.example.com:8081/", "https://bots.example.com:8081"),
         ("https://bots.example.com/telegram/", "https://bots.example.com/telegram"),
         ("https://bots.example.com/bot123:abc/sendMessage", "https://bots.example.com"),
@@ -310,6 +347,11 @@ def test_another_server_is_asked_where_one_is_named(address: str, root: str) -> 
         ("https://t.me/deploys", TOKEN, ["spec.channel"]),
         ("-100:x", TOKEN, ["spec.channel"]),
         ("@deploys\n", TOKEN, ["spec.channel"]),
+        ("@deploys", "123456:ABC-DEF", []),
+        ("@deploys", f"1:{'x' * 78}", []),
+        ("@deploys", f"1:{'x' * 79}", ["spec.secretRef"]),
+        ("@deploys", "0123:ABC-DEF", ["spec.secretRef"]),
+        ("@deploys", "ABC-DEF", ["spec.secretRef"]),
         ("@deploys", f"bot{TOKEN}", ["spec.secretRef"]),
         ("@deploys", "123:abc/../x", ["spec.secretRef"]),
         ("", "", ["spec.channel", "spec.secretRef"]),

@@ -249,7 +249,7 @@ def test_only_the_first_slash_divides(channel: str, stream: str, topic: str) -> 
         ({"channel": "deploys/"}, ["spec.channel"]),
         ({"channel": "/prod"}, ["spec.channel"]),
         ({"channel": f"deploys/{'ü' * 60}"}, []),
-        ({"channel": f"deploys/{'ü' * 61}"}, ["spec.channel"]),
+        ({"channel": f"deploys/{'ü' * 61}"}, []),
         ({"channel": "deploys/a\x00b"}, ["spec.channel"]),
         ({"username": "flux-bot"}, ["spec.username"]),
         ({"username": "flux:bot@example.com"}, ["spec.username"]),
@@ -257,6 +257,26 @@ def test_only_the_first_slash_divides(channel: str, stream: str, topic: str) -> 
 )
 def test_settings_are_looked_at_before_anything_is_sent(changes: dict[str, Any], fields: list[str]) -> None:
     assert [complaint.field for complaint in zulip.complaints(channel_of(**changes))] == fields
+
+
+@pytest.mark.parametrize(
+    ("topic", "sent"), [("ü" * 60, "ü" * 60), ("ü" * 61, "ü" * 57 + "..."), ("a/" * 500, "a/" * 28 + "a...")]
+)
+def test_a_long_topic_is_shortened_as_the_server_shortens_it(server: Zulip, topic: str, sent: str) -> None:
+    send(server, kept(State.FAILURE), channel=f"deploys/{topic}")
+
+    assert server.taken[0]["topic"] == sent
+
+
+def test_a_preview_shows_the_message_and_not_its_encoding() -> None:
+    outlet = ChannelOutlet(channel_of(), Http)
+    (request,) = outlet.requests(Digest((story(State.FAILURE, "a & b = 50% ü"),)))
+
+    shown_ = outlet.shown(request)
+
+    assert isinstance(shown_, dict)
+    assert shown_["to"] == "deploys"
+    assert "a &#38; b = 50% ü" in shown_["content"]
 
 
 def test_without_a_topic_nothing_is_sent(server: Zulip) -> None:

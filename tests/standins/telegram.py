@@ -90,6 +90,8 @@ class Telegram:
             if not answered.get("allow_sending_without_reply"):
                 return _no(400, "Bad Request: message to be replied not found")
             root = ""
+        if root and self.messages[root]["topic"] != topic:  # "always False for replies in another … forum topic"
+            return _no(400, "Bad Request: message to be replied not found")
         self.taken.append(body)
         self.messages[number] = {**body, "edits": 0, "thread": root, "topic": topic}
         return _yes(self._shown(number))

@@ -57,6 +57,7 @@ _PERSON = r"@[A-Za-z0-9._=/+-]{1,120}:[A-Za-z0-9.-]{1,120}(?::[0-9]{1,5})?"
 #: (https://spec.matrix.org/latest/client-server-api/#mroommessage-msgtypes).
 _RINGING = frozenset({State.FAILURE, State.STALE})
 
+_ROOMS = "Write the room's id, which begins with an exclamation mark: clients show it in the room's settings."
 _INVITE = "Invite the user that the token belongs to into the room, let it join, and let it send messages there."
 _TOKEN = "The access token is wrong or was logged out: log in again, and put the new one in the Secret."  # noqa: S105
 #: https://spec.matrix.org/latest/client-server-api/#standard-error-response
@@ -100,13 +101,16 @@ class _Answer(Struct, frozen=True):
 
 
 def complaints(channel: Channel) -> Sequence[Complaint]:
-    """A room has many names and one id; only that is sent to."""
+    """A room has many names and one id; only that is sent to. A token is what a header can hold."""
+    found = []
     room = channel.channel
-    if _ROOM.fullmatch(room):
-        return ()
-    what = "it is a name of a room, not its id" if room.startswith("#") else "it is no room's id"
-    instead = "Write the room's id, which begins with an exclamation mark: clients show it in the room's settings."
-    return (Complaint("spec.channel", what, instead),)
+    if _ROOM.fullmatch(room) is None:
+        what = "it is a name of a room, not its id" if room.startswith("#") else "it is no room's id"
+        found.append(Complaint("spec.channel", what, _ROOMS))
+    if re.fullmatch(r"[!-~]+", channel.token.reveal()) is None:
+        what, instead = "its `token` has characters that no token has", "Give the access token alone, as it was shown."
+        found.append(Complaint("spec.secretRef", what, instead))
+    return found
 
 
 def requests(channel: Channel, payload: Said) -> Sequence[Request]:
@@ -119,7 +123,7 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
         return ()
     service = channel.called("Matrix")
     if _ROOM.fullmatch(channel.channel) is None:
-        raise DeliveryError(f"{service}: the channel is no room's id.", complaints(channel)[0].instead)
+        raise DeliveryError(f"{service}: the channel is no room's id.", _ROOMS)
     handle = payload.handle
     if handle and _EVENT.fullmatch(handle) is None:
         raise DeliveryError(f"{service}: the message to edit is not known by an event's id.", gone=True)

@@ -170,8 +170,11 @@ def _by_api(channel: Channel, digest: Digest, service: str) -> Request:
 
 
 def _pending(channel: Channel, digest: Digest) -> str:
-    """The same for the same message; another one for each channel, of which two may lead to one place."""
-    return hashlib.sha256(f"{identity(digest)} {channel.name}".encode(errors="replace")).hexdigest()[:32]
+    """The same for the same message; another one for each channel, of which two may lead to one place, and for each
+    place: the server has one memory for all of them.
+    """
+    said = f"{identity(digest)} {channel.name} {channel.channel}"
+    return hashlib.sha256(said.encode(errors="replace")).hexdigest()[:32]
 
 
 def _method(channel: Channel, what: str) -> Secret:

@@ -30,7 +30,9 @@ _BODY_BUDGET = 2400
 _PASSAGES, _FACTS = 8, 10
 
 API = "https://api.telegram.org"
-_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{20,100}")
+#: As much of its form as the server asks for, but for the signs that no token has
+#: (https://github.com/tdlib/telegram-bot-api/blob/master/telegram-bot-api/ClientManager.cpp).
+_TOKEN = re.compile(r"(?=.{1,80}\Z)[1-9][0-9]{0,16}:[A-Za-z0-9_-]{3,}")
 _CHANNEL = re.compile(r"(-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{2,63})(?::([0-9]{1,20}))?")
 _HANDLE = re.compile(r"(-?[0-9]{1,20}):([0-9]{1,20})")
 _PERSON = re.compile(r"[1-9][0-9]{0,15}")
@@ -70,6 +72,14 @@ _GONE = (
     "upgraded to a supergroup",
 )
 
+#: What is answered is not there, or in another topic than the channel's by now: then ``allow_sending_without_reply``
+#: does not hold (https://core.telegram.org/bots/api#replyparameters).
+_ROOTLESS = (*_GONE, "message to be replied not found", "reply message not found", "replied message not found")
+
+#: The topic that everything belongs to which names none; to name it is an error
+#: (https://github.com/tdlib/telegram-bot-api/issues/798).
+_GENERAL = 1
+
 #: Text and, where it is more than that, an entity without its place.
 _Piece: TypeAlias = tuple[str, dict[str, Any]]
 _Line: TypeAlias = tuple[_Piece, ...]
@@ -99,7 +109,7 @@ class _Answer(Struct, frozen=True):
 
 
 def complaints(channel: Channel) -> Sequence[Complaint]:
-    """The channel's form, the token's form, and an address that is no server's root."""
+    """The channel's form, and the token's."""
     found = []
     if _CHANNEL.fullmatch(channel.channel) is None:
         instead = "Write a chat's number (-1001234567890) or @name, and for a topic a colon and its number."
@@ -126,15 +136,17 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     known = _known(payload.handle, chat, service)
     if known and not payload.reply:
         body = {"chat_id": known[0], "message_id": known[1], **written(payload)}
-        return (_request(channel, "editMessageText", body, service, repeatable=True),)
-    where: dict[str, Any] = {"chat_id": known[0] if known else _id(chat)}
-    if topic:
+        return (_request(channel, "editMessageText", body, service, _GONE, repeatable=True),)
+    where: dict[str, Any] = {"chat_id": _id(chat)}  # a name may lead to another chat than the message is in
+    if topic and int(topic) != _GENERAL:
         where["message_thread_id"] = int(topic)
     if known:
         where["reply_parameters"] = {"message_id": known[1], "allow_sending_without_reply": True}
     told = message(payload)
     sound = {"disable_notification": True} if told.state in _QUIET else {}
-    return (_request(channel, "sendMessage", {**where, **sound, **written(payload)}, service),)
+    return (
+        _request(channel, "sendMessage", {**where, **sound, **written(payload)}, service, _ROOTLESS if known else ()),
+    )
 
 
 def acknowledged(response: Response) -> str:
@@ -149,7 +161,7 @@ def acknowledged(response: Response) -> str:
     posted = answer.result
     if not (answer.ok and posted.message_id and posted.chat.id):
         usual = f"Check the address, if there is one: it is the root of a Bot API server, such as {API}."
-        raise not_taken(response, _HINTS, usual, passing=("Too Many Requests",), gone=_GONE)
+        raise not_taken(response, _HINTS, usual, passing=("Too Many Requests",), gone=_ROOTLESS)
     # In a topic, everything that answers nothing else answers the message that opened the topic.
     root = posted.reply_to_message.message_id
     opened = posted.is_topic_message and root == posted.message_thread_id
@@ -168,17 +180,23 @@ def written(digest: Digest) -> dict[str, Any]:
     return {"text": text, "entities": entities, "link_preview_options": {"is_disabled": True}}
 
 
-def _request(channel: Channel, method: str, body: dict[str, Any], service: str, *, repeatable: bool = False) -> Request:
+def _request(
+    channel: Channel,
+    method: str,
+    body: dict[str, Any],
+    service: str,
+    gone: tuple[str, ...],
+    *,
+    repeatable: bool = False,
+) -> Request:
     token = channel.token.reveal()
     url = Secret(f"{_root(channel.address.reveal())}/bot{token}/{method}")
-    made = json_request(
-        url, body, service=service, hints=_HINTS, gone=_GONE if repeatable else (), repeatable=repeatable
-    )
+    made = json_request(url, body, service=service, hints=_HINTS, gone=gone, repeatable=repeatable)
     return structs.replace(made, hidden=(channel.token, Secret(token.partition(":")[2])))
 
 
 def _root(address: str) -> str:
-    """The root of the Bot API server: Telegram's own, unless the address names another one.
+    """The root of the Bot API server: Telegram's own, unless the address names one that is not.
 
     https://core.telegram.org/bots/api#using-a-local-bot-api-server
     """
@@ -187,7 +205,7 @@ def _root(address: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         return API
-    if parts.scheme not in ("http", "https") or host in ("", "api.telegram.org"):
+    if parts.scheme not in ("http", "https") or not host or f".{host}".endswith((".telegram.org", ".t.me")):
         return API
     path = _METHOD.sub("", parts.path).rstrip("/")
     return parts._replace(path=path, query="", fragment="").geturl()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -70,9 +70,6 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     if not (stream and topic):
         what, instead = "it names no channel and topic", "Write it as CHANNEL/TOPIC; a topic may have slashes."
         found.append(Complaint("spec.channel", what, instead))
-    elif len(topic) > TOPIC_LIMIT:
-        what = f"its topic is longer than {TOPIC_LIMIT} characters"
-        found.append(Complaint("spec.channel", what, "Shorten what stands behind the first slash."))
     elif not (stream + topic).isprintable():
         found.append(Complaint("spec.channel", "it has characters that nobody sees", "Write it as CHANNEL/TOPIC."))
     if ":" in channel.username or "@" not in channel.username:
@@ -97,7 +94,7 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     if not (stream and topic):
         raise DeliveryError(f"{service}: the channel names no topic.", "Write CHANNEL/TOPIC to spec.channel.")
     # The older of two words: servers know it all.
-    body = {"type": "stream", "to": stream, "topic": topic[:TOPIC_LIMIT], "content": text(payload)}
+    body = {"type": "stream", "to": stream, "topic": _short(topic), "content": text(payload)}
     return (_request(channel, service, "POST", "messages", body),)
 
 
@@ -110,6 +107,11 @@ def acknowledged(response: Response) -> str:
     if answer.result != "success":
         raise not_taken(response, _HINTS, _ADDRESS, passing=("RATE_LIMIT_HIT",), gone=_GONE)
     return str(answer.id) if answer.id > 0 else ""
+
+
+def shown(body: bytes) -> object:
+    """The form's fields."""
+    return dict(parse_qsl(body.decode()))
 
 
 def text(digest: Digest) -> str:
@@ -152,6 +154,11 @@ def _split(channel: str) -> tuple[str, str]:
     """Channel and topic: only the first slash divides."""
     stream, _, topic = channel.partition("/")
     return stream.strip(), topic.strip()
+
+
+def _short(topic: str) -> str:
+    """As the server itself shortens a topic, so that it is the one that notification-controller posts to."""
+    return topic if len(topic) <= TOPIC_LIMIT else f"{topic[: TOPIC_LIMIT - 3]}..."
 
 
 def _lines(told: Message) -> Iterator[str]:
