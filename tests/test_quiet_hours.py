@@ -56,12 +56,26 @@ def test_a_failure_is_told_at_once(to: Destination) -> None:
 def test_a_recovery_is_held_and_says_how_long_it_was_broken(to: Destination) -> None:
     runs = Runs(quiet(to))
     runs.see(one(**FAILED))
+    failed = runs.now
 
-    assert runs.digests(night(**LIVE)) == []
-    told = runs.digests(night(**LIVE), seconds=3600)
+    assert runs.digests(night(failed + 30, **LIVE)) == []
+    told = runs.digests(night(failed + 30, **LIVE), seconds=3600)
 
     assert told
-    assert {story.broken_for for digest in told for story in digest.stories} == {3660}
+    assert {story.broken_for for digest in told for story in digest.stories} == {30}
+
+
+@both
+@pytest.mark.parametrize("seconds", [-30, 7200], ids=["before it was told", "after the hours"])
+def test_where_it_cannot_have_been_over_then_it_is_as_long_as_nobody_knew(to: Destination, seconds: int) -> None:
+    runs = Runs(quiet(to))
+    runs.see(one(**FAILED))
+    recovered = night(runs.now + seconds, **LIVE)
+
+    runs.digests(recovered)
+    told = runs.digests(recovered, seconds=7200)
+
+    assert {story.broken_for for digest in told for story in digest.stories} == {7260}
 
 
 @pytest.mark.parametrize("said", [RUNNING, WAITS], ids=["progress", "a dependency"])
@@ -133,6 +147,33 @@ class TestOneMessageAfter:
         )
 
         assert told.about
+
+    def test_what_came_before_the_hours_and_was_seen_in_them_is_in_it(self) -> None:
+        """As with a run that comes once an hour."""
+        history = (
+            Snapshot(MAIN_C, "", "ReconciliationSucceeded", NOW),
+            Snapshot(MAIN_B, "", "ReconciliationSucceeded", BEGIN - 300),
+        )
+        objects = cluster(k(history=history, applied=MAIN_C, attempted=MAIN_C, ready=ready(since=NOW)), git(MAIN_C))
+        seen = judge(objects, now=NOW, since=BEGIN - 600, details=True)
+        runs = Runs(quiet(bot()))
+
+        assert runs.digests(seen) == []
+        (told,) = runs.digests(seen, seconds=3600)
+
+        assert {story.outcome.commit for story in told.stories} == {B, C}
+        assert runs.digests(seen) == []
+
+    def test_a_channel_that_is_new_hears_of_each_failure_by_itself(self) -> None:
+        objects = [
+            k(name="a", attempted=MAIN_B, ready=ready("False", "BuildFailed", "bad", since=NOW)),
+            k(name="b", attempted=MAIN_C, ready=ready("False", "BuildFailed", "bad", since=NOW)),
+        ]
+        runs = Runs(quiet(bot(threads=False)), served=False)
+
+        told = runs.digests(look(*objects, revision=MAIN_C), seconds=3660)
+
+        assert len({digest.about for digest in told}) == 2
 
     def test_what_happens_after_is_told_as_always(self) -> None:
         runs = Runs(quiet(bot()))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import pytest
 from values import FLEET, MAIN_A, MAIN_B, MAIN_C, A, B
 
-from landed.messages import called, fitted, identity, message, within
+from landed.messages import Markup, Size, called, fitted, identity, message, within
 from landed.model import Digest, ObjectRef, Observation, Outcome, Repository, State, Story
 from landed.story import lines, title
 
@@ -184,9 +185,29 @@ def test_a_single_story_is_the_headline_and_its_commit_is_named() -> None:
 
 @pytest.mark.parametrize("limit", [1, 5, 50, 500])
 def test_what_grows_when_escaped_still_fits(limit: int) -> None:
-    assert len(fitted("<& " * 400, limit, lambda text: text.replace("<", "&lt;").replace("&", "&amp;"))) <= max(
-        limit, 8
-    )
+    for text in ("<& " * 400, "<", "<<"):
+        assert len(fitted(text, limit, html.escape)) <= limit
+
+
+def test_a_services_markup_is_around_what_is_escaped_and_cut() -> None:
+    stories = (Story(outcome(BAD), subject="<s>"), Story(outcome(BAD, commit="")), Story(outcome(BAD)))
+    digest = Digest(stories, summary="<s>", facts=(("", "v" * 90), ("b", "c")), unread=("<u>",))
+    told = message(digest, 2)
+    markup = Markup(html.escape, "*{}*".format, "[{}]({})".format)
+    small = Size(2, 100, 20, 2)
+
+    assert markup.below(told, small) == [
+        "… and 1 failed",
+        "*summary*: &lt;s&gt;",
+        "… and 2 more",
+        "Not seen at present: &lt;u&gt;",
+    ]
+    assert markup.below(told, Size(2, 100, 20, 3))[2] == "*–*: vvvvvvvvvvvvvvvvvvv…"
+    commit, lone = told.passages
+    assert markup.where(commit, Size(2, 100, 40, 2)) == f"prod · [example/fleet@ae4f281d: &lt;s&gt;]({commit.link})"
+    assert markup.where(lone, small) == "prod"
+    brief = Markup(html.escape, link="[{}]({})".format, longest=10)
+    assert brief.where(commit, small) == "prod · example/fleet@ae4f2…"
 
 
 def test_lines_that_have_no_room_are_counted() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,8 @@ def test_of_many_objects_the_worst_are_there() -> None:
         ("{% set ns = namespace(n=0) %}{% for o in objects %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}", "1"),
         ("{% for o in objects %}{{ loop.index }}/{{ loop.length }}{% endfor %}", "1/1"),
         ("{% for a, b in {'x': 1} | items %}{{ a }}{{ b }}{% endfor %}", "x1"),
+        ("{{ 'aaa' | replace('a', 'b', 2) }}{{ 'aa' | replace('a', 'b', -1) }}", "bbabb"),
+        ("{{ 5 | upper }}{{ 'a b' | wordcount }}{{ 'abcdef' | truncate(length=3, end='', leeway=0) }}", "52abc"),
         ("{{ title | replace('prod', 'P') | upper | length > 3 }}", "True"),
         ("{{ 1 + 2 * 3 }}{{ 'a' ~ 1 }}{{ 'a' * 3 }}{{ 'a' + 'b' }}{{ 7 // 2 }}{{ 7 % 4 }}{{ 2 ** 3 }}", "7a1aaaab338"),
         ("{{ none }}{{ nothing is defined }}", "False"),
@@ -178,6 +181,17 @@ def test_what_a_stranger_writes_is_no_template() -> None:
         ("{{ title }}\n\n{{ comit }}", "slack.j2 line 3: 'comit' is undefined (is it 'commit'?)"),
         ("{% for o in objects %}\n{{ o.reson }}\n{% endfor %}", "line 2: 'reson' is undefined (is it 'reason'?)"),
         ("{{ xyzzy }}", "line 1: 'xyzzy' is undefined."),
+        ("a\n{{ live[0].name }}", "line 2: there is no such element (here: live)"),
+        ("a\n{{ (live | first).name }}", "line 2: No first item, sequence was empty (here: live)."),
+        (
+            "a\n{{ commit.upper() }}",
+            "line 2: 'upper' is undefined: what stands before it has no members (here: commit)",
+        ),
+        ("a\n{{ 1 // live | length }}{{ title }}", "division or modulo by zero (here: live, title)"),
+        ("{{ lines[comit:] }}", "line 1: 'comit' is undefined (is it 'commit'?)."),
+        ("{{ range(comit) }}", "line 1: 'comit' is undefined (is it 'commit'?)."),
+        ("{{ lines | upper }}", "line 1: a list or a mapping cannot be written as it is"),
+        ("{{ objects | wordcount }}", "line 1: a list or a mapping cannot be written as it is"),
         ("a\n{% if x", "line 2: unexpected end of template"),
         ("a\n{% endfor %}", "line 2: Encountered unknown tag 'endfor'"),
         ("a\n{{ title | shout }}", "line 2: No filter named 'shout'"),
@@ -314,6 +328,15 @@ def test_no_template_can_hang_or_eat_memory(source: str) -> None:
 )
 def test_nothing_behind_the_values_can_be_reached(source: str) -> None:
     assert mistake(source)
+
+
+def test_what_would_be_too_long_is_not_made_first() -> None:
+    tracemalloc.start()
+    try:
+        assert "longer than 20000" in mistake("{{ ('x' * 19999) | replace('', 'y' * 19999, -1) }}")
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_longer_is_cut_off() -> None:

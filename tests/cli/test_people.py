@@ -12,11 +12,18 @@ import objects as o
 import pytest
 import yaml
 from integration.guide import App
+from msgspec import structs
 from objects import MAIN_A, MAIN_B
 from standins.slack import SlackWebhook
 
 from landed import providers
 from landed.cli import enter
+from landed.cli.options import Options
+from landed.cli.people import wishes
+from landed.cli.sample import situation
+from landed.http import Http
+from landed.model import Channel, Digest, Secret, Update
+from landed.providers.outlet import ChannelOutlet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,3 +174,28 @@ def test_an_extra_that_is_not_here_is_named(
     assert "pip install 'landed[otel]'" in said
     assert enter(["doctor", "--from-file", "cluster.json"]) == 0
     assert "Not installed: otel, for traces." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("type_", "good", "bad"),
+    [("slack", "U024BE7LH", "@ada"), ("discord", "80351110224678912", "ada#1234"), ("email", "ada@example.com", "ada")],
+)
+def test_an_id_that_a_service_cannot_call_is_said_once(tmp_path: Path, type_: str, good: str, bad: str) -> None:
+    address = "smtp://127.0.0.1:1" if type_ == "email" else "https://chat.example.com/api/webhooks/1/x"
+    name = f"Alert apps/{type_}"
+    outlets = {name: ChannelOutlet(Channel(type_, name, Secret(address), "ops@example.com", "flux@example.com"), Http)}
+    people = tmp_path / "people.yaml"
+    people.write_text(f"{type_}:\n  Ada: {good!r}\n  Bo: {bad!r}\nCy: '????'\n")
+    rewrite = wishes(Options(mentions=str(people)), outlets)
+
+    def wrong(author: str) -> tuple[str, ...]:
+        example = situation("failure", "digests")[0]
+        assert isinstance(example, Digest)
+        story = structs.replace(example.stories[0], author=author)
+        return rewrite([Update(name, (), Digest((story,)))])[1]
+
+    assert wrong("Ada") == wrong("Nobody") == ()
+    (said,) = wrong("Bo")
+    assert f'people.yaml: "{bad}" for "Bo" calls nobody on {name}.' in said
+    assert wrong("Bo") == ()
+    assert len(wrong("Cy")) == 1

@@ -73,6 +73,12 @@ def test_whom_it_names(file: Path, type_: str, provider: str, author: str, id_: 
     assert read(file, FILE).of(type_, provider, author) == id_
 
 
+def test_an_accent_may_be_a_character_of_its_own(file: Path) -> None:
+    assert read(file, "José: U1").of("slack", "", "JOSE\u0301") == "U1"
+    assert read(file, "Jose\u0301: U1").of("slack", "", "José") == "U1"
+    assert "there twice" in refused(file, "slack:\n  José: U1\n  Jose\u0301: U2\n")
+
+
 def test_an_empty_file_names_nobody(file: Path) -> None:
     assert read(file, "").of("slack", "", "Ada") == ""
     assert read(file, "# nobody\n---\n").of("slack", "", "Ada") == ""
@@ -136,6 +142,11 @@ def test_a_provider_that_is_not_there_is_told_with_its_line(file: Path) -> None:
 
     assert 'mentions.yaml:3, "apps/gone": there is no such Provider' in caught.value.message
     assert "apps/on-call (slack), slack" in caught.value.message
+
+
+def test_a_provider_that_can_call_nobody_is_told_as_its_type_is(file: Path) -> None:
+    with pytest.raises(ConfigurationError, match='"apps/phone": a channel of this type'):
+        read(file, "apps/phone:\n  Ada: U1\n").check({*THERE, ("ntfy", "apps/phone")})
 
 
 @given(text=st.text())

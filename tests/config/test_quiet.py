@@ -27,7 +27,7 @@ def at(text: str, zone: str = "UTC") -> int:
         ("22:00-07:00 UTC", "2026-11-23T12:00", "2026-11-22T22:00", "2026-11-23T07:00"),
         ("12:00-13:30 UTC", "2026-11-23T12:30", "2026-11-23T12:00", "2026-11-23T13:30"),
         ("12:00-13:30 UTC", "2026-11-23T11:59", "2026-11-22T12:00", "2026-11-22T13:30"),
-        ("00:00-24:00 UTC", "2026-11-23T12:00", "2026-11-14T00:00", "2026-12-03T00:00"),
+        ("00:00-24:00 UTC", "2026-11-23T12:00", "2026-11-07T00:00", "2026-12-10T00:00"),
         ("Sat-Sun 00:00-24:00 UTC", "2026-11-23T12:00", "2026-11-21T00:00", "2026-11-23T00:00"),
         ("Sun 00:00-24:00 UTC", "2026-11-28T12:00", "2026-11-22T00:00", "2026-11-23T00:00"),
         ("Fri-Mon 20:00-08:00 UTC", "2026-11-23T07:00", "2026-11-22T20:00", "2026-11-23T08:00"),
@@ -48,6 +48,31 @@ def test_the_clock_on_the_wall_counts_also_in_the_night_it_is_put_back() -> None
 
     assert (begin, end) == (at("2026-10-24T22:00", "Europe/Berlin"), at("2026-10-25T07:00", "Europe/Berlin"))
     assert end - begin == 10 * 3600
+
+
+@pytest.mark.parametrize(
+    ("hours", "now", "begin", "end"),
+    [
+        # On 2026-03-29 there is no time between 02:00 and 03:00.
+        ("02:30-03:00", "2026-03-29T04:00", "2026-03-28T02:30", "2026-03-28T03:00"),
+        ("Sun 02:30-03:00", "2026-04-04T04:00", "2026-03-22T02:30", "2026-03-22T03:00"),
+        ("22:00-02:00, 02:30-03:15", "2026-03-29T04:00", "2026-03-28T22:00", "2026-03-29T02:00"),
+    ],
+)
+def test_hours_that_the_clock_leaves_out_are_none(hours: str, now: str, begin: str, end: str) -> None:
+    berlin = "Europe/Berlin"
+
+    assert quiet_hours(f"{hours} {berlin}")(at(now, berlin)) == (at(begin, berlin), at(end, berlin))
+
+
+@pytest.mark.parametrize("hours", [" Mon-Fri  22:00-07:00\tUTC ", "mon-fri 22:00-07:00 GMT", "Mon-Fri 22:00-07:00 WET"])
+def test_blanks_and_zones_without_a_place(hours: str) -> None:
+    assert quiet_hours(hours)(at("2026-11-23T23:00")) == (at("2026-11-23T22:00"), at("2026-11-24T07:00"))
+
+
+def test_a_zone_that_is_not_known_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="time zone 'Mars' is not known"):
+        quiet_hours("22:00-07:00 Mars")
 
 
 def test_without_a_zone_the_machines_own_is_meant() -> None:

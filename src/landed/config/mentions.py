@@ -11,6 +11,7 @@ The file is YAML or JSON: a mapping from authors to ids for all channels, or bel
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 
 from msgspec import Struct
@@ -45,15 +46,14 @@ class Mentions(Struct, frozen=True):
         return next(filter(None, found), "") if name else ""
 
     def check(self, there: Collection[tuple[str, str]]) -> None:
-        """Raise ConfigurationError where a Provider is named that is not there; ``there`` has the type and the Provider
-        of every channel for people.
+        """Raise ConfigurationError where a Provider is named that is not there, or can call nobody; ``there`` has the
+        type and the Provider of every channel for people.
         """
-        known = {provider for _, provider in there}
-        problems = [
-            (self.lines[key], key, f"there is no such Provider with a channel for people. {listed(there)}")
-            for key in self.ids
-            if "/" in key and key not in known
-        ]
+        known = {provider: type_ for type_, provider in there}
+        problems = []
+        for key in (key for key in self.ids if "/" in key and known.get(key) not in _TYPES):
+            what = f"there is no such Provider with a channel for people. {listed(there)}"
+            problems.append((self.lines[key], key, _scope(known[key]) if key in known else what))
         _refuse(self.file, problems)
 
 
@@ -152,7 +152,8 @@ def _scope(key: str) -> str:
 
 
 def _name(author: str) -> str:
-    return one_line(author).casefold()
+    """As names are compared: case does not matter, nor whether an accent is a character of its own."""
+    return unicodedata.normalize("NFC", one_line(author).casefold())
 
 
 def _refuse(file: str, problems: list[_Problem]) -> None:

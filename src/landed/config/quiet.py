@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 FORM = "Write it as HH:MM-HH:MM, such as 22:00-07:00, or with days and a time zone: Mon-Fri 18:00-08:00 Europe/Berlin."
-#: Days that are looked at around now: no window is further off, and none that are merged are longer.
-_AROUND = 9
+#: Days that are looked at around now: no window is further off, and none that are merged are longer, also where one is
+#: left out in the night the clock is put forward.
+_AROUND = 16
 _RANGE = r"(?a)(\d\d):(\d\d)-(\d\d):(\d\d)"
 
 
@@ -34,8 +35,9 @@ def quiet_hours(text: str, option: str = "--quiet-hours") -> Callable[[int], tup
     Windows are divided by commas, and those that touch are one. Without a time zone the machine's own is meant. Raises
     ConfigurationError.
     """
-    *_, last = text.split(" ")
-    zone = last if "/" in last or last in ("UTC", "GMT") else ""
+    text = " ".join(text.split())
+    *before, last = text.split(" ")
+    zone = last if "/" in last or (before and last.isalpha() and last.capitalize() not in DAYS) else ""
     windows = tuple(_window(part.strip(), option) for part in text.removesuffix(zone).split(","))
     where = _zone(zone, option)
 
@@ -89,8 +91,9 @@ def _spans(windows: Sequence[Window], now: int, zone: tzinfo | None) -> Iterator
     for offset in range(-_AROUND, _AROUND + 1):
         day = today + timedelta(days=offset)
         for window in windows:
-            if day.weekday() in window.days:
-                yield _at(day, window.begin, zone), _at(day, window.end, zone)
+            begin, end = _at(day, window.begin, zone), _at(day, window.end, zone)
+            if day.weekday() in window.days and begin < end:  # the clock may be put forward over all of it
+                yield begin, end
 
 
 def _at(day: date, minutes: int, zone: tzinfo | None) -> int:

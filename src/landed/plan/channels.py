@@ -10,7 +10,7 @@ from msgspec import structs
 from landed import render
 from landed.model import RESULTS, Destination, Digest, Dispatch, Event, Mark, Observation, Outcome, State, Update
 from landed.plan.news import News, View, fingerprint, is_news, line_of
-from landed.plan.stories import Telling, essence, is_mute, is_new, story, telling
+from landed.plan.stories import Telling, essence, failures, is_mute, is_new, story, telling
 from landed.plan.troubles import CONTROLLER, tellable
 from landed.told import Told
 
@@ -41,7 +41,7 @@ def _digest(outcomes: Iterable[tuple[View, Outcome]], told: Told, to: Destinatio
     kept = News(None, tuple(silent), note=held_back(to) if later else "", held=bool(later))
     if not new:
         return kept
-    stories = tuple(story(said, told, to, now) for said, _ in new)
+    stories = tuple(story(said, told, to, over(said, told, to, now)) for said, _ in new)
     update = Update(to.name, tuple(mark for _, mark in new), dressed(Digest(stories), to))
     return structs.replace(kept, update=update)
 
@@ -57,6 +57,21 @@ def held(to: Destination, state: State, now: int) -> bool:
 def held_back(to: Destination) -> str:
     """What to say of it."""
     return f"{to.name}: quiet hours: whatever is no failure is told when they are over."
+
+
+def happened(said: Telling) -> int:
+    """When the last of its objects came to say what it says."""
+    return max(o.since for o in said.outcome.observations)
+
+
+def over(said: Telling, told: Told, to: Destination, now: int) -> int:
+    """When a failure that it ends was over: that quiet hours hold the news back makes nothing last longer."""
+    if to.quiet is None or said.state is not State.SUCCESS:
+        return now
+    begin, end = to.quiet(now)
+    before = max((entry.when for entry in failures(told, to, said)), default=now)
+    at = happened(said)
+    return at if begin <= at < end and before < at <= now else now
 
 
 #: What was so before a channel was served for the first time is nobody's news.

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from msgspec import Struct, structs
 
 from landed.model import RESULTS, Destination, Digest, Mark, Observation, Outcome, Repository, State, Story, Update
-from landed.plan.channels import QUIET, dressed, held, held_back, rest
+from landed.plan.channels import QUIET, dressed, happened, held, held_back, over, rest
 from landed.plan.news import News, View
 from landed.plan.stories import AGAIN, FETCHED, Telling, is_mute, is_new, line_in, story, telling
 from landed.told import Entry, Told
@@ -88,11 +88,6 @@ class _Part(Struct, frozen=True):
         return entry.past or (entry.state not in RESULTS and entry.fingerprint != self.mark.fingerprint)
 
     @property
-    def happened(self) -> int:
-        """When the last of its objects came to say what it says."""
-        return max(o.since for o in self.said.outcome.observations)
-
-    @property
     def reply(self) -> Mark | None:
         """The mark of a reply, where one is due: for a failure, and for what ends one that was answered."""
         failed = self.said.state is State.FAILURE
@@ -143,7 +138,9 @@ class _Rollout:
         entry = self._told.entry(self._to.name, said.line, commit)
         mark = Mark(said.line, commit, _print(said, entry), view.commits_in(said.outcome.repository))
         answered = self._told.entry(self._to.name, f"{said.line} replies", commit)
-        return _Part(said, entry, answered, mark, story(said, self._told, self._to, now))
+        return _Part(
+            said, entry, answered, mark, story(said, self._told, self._to, over(said, self._told, self._to, now))
+        )
 
     def due(self) -> Iterator[News]:
         """The message, posted or edited; then the replies."""
@@ -171,13 +168,15 @@ class _Rollout:
 
     @property
     def was_held(self) -> bool:
-        """Whether all that is new of it has happened in the quiet hours that are over."""
+        """Whether all that is new of it has happened before the quiet hours were over. It may have been before they
+        began, where nobody looked until then.
+        """
         fresh = [*self._new, *(part for part, _ in self._replies)]
-        if self._to.quiet is None or not fresh or self._baseline():
+        if self._to.quiet is None or not fresh or not self._told.knows(self._to.name):
             return False
-        begin, end = self._to.quiet(self._now)
+        _, end = self._to.quiet(self._now)
         return self._now >= end and all(
-            part.said.state is not State.PENDING and begin <= part.happened < end for part in fresh
+            part.said.state is not State.PENDING and happened(part.said) < end for part in fresh
         )
 
     def summed_up(self) -> tuple[News | None, list[tuple[Story, Mark]], list[Mark]]:

@@ -8,10 +8,11 @@ cost nobody could bound.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import wraps
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, nodes
 from jinja2 import Template as Jinja
 from jinja2.filters import FILTERS
 from jinja2.runtime import Context, LoopContext
@@ -28,6 +29,8 @@ _FILTERS = (
     "abs capitalize count d default dictsort first float int items last length list lower map max min reject"
     " rejectattr reverse round select selectattr sort title trim truncate unique upper urlencode wordcount"
 )
+#: Those that look at a text: what is none is refused, as where it is written.
+_TEXTUAL = "capitalize lower title trim truncate upper wordcount"
 _TESTS = (
     "boolean defined divisibleby eq equalto even false float ge greaterthan gt in integer iterable le lessthan lower lt"
     " mapping ne none number odd sameas sequence string true undefined upper == != > >= < <="
@@ -55,7 +58,10 @@ _OPERATORS = {
 }
 #: Filters of our own. Their names cannot be written in a template.
 _EACH, _JOINED, _FLAT, _HELD = "each step", "joined text", "flat list", "held value"
+_NO_MEMBERS = "what stands before it has no members"
 _NESTED = "it is nested too deeply"
+#: Variables that are named beside what is wrong with their line.
+_NAMED = 3
 #: Names, operators, tags and the like of one template: each takes its time to be made into code.
 PARTS = 4000
 
@@ -67,6 +73,7 @@ def compiled(source: str) -> Callable[[dict[str, object]], Iterator[str]]:
     try:
         tree = environment.parse(source)
         room(sum(1 for _ in tree.find_all(nodes.Node)), PARTS, f"it has more than {PARTS} parts")
+        names = _names(tree)
         tree = _confined(tree)
         tree.set_environment(environment)
         template = Jinja.from_code(environment, environment.compile(tree), environment.globals)
@@ -82,9 +89,19 @@ def compiled(source: str) -> Callable[[dict[str, object]], Iterator[str]]:
         try:
             yield from template.root_render_func(template.new_context(values))
         except Exception as error:  # noqa: BLE001 — whatever a template does: the message is told without it
-            raise Mistake(_said(error), _line(error, template)) from None
+            line = _line(error, template)
+            raise Mistake(_said(error, names.get(line, ())), line) from None
 
     return render
+
+
+def _names(tree: Any) -> dict[int, tuple[str, ...]]:
+    """Line → the variables that it speaks of, in order, each once."""
+    found: dict[int, dict[str, None]] = {}
+    for name in tree.find_all(nodes.Name):
+        if name.ctx == "load" and name.name not in ("range", "namespace"):
+            found.setdefault(name.lineno, {})[name.name] = None
+    return {line: tuple(its) for line, its in found.items()}
 
 
 def _confined(node: Any) -> Any:
@@ -121,6 +138,7 @@ class _Missing(StrictUndefined):
     """What is not there, with what may have been meant."""
 
     __slots__ = ()
+    __index__ = StrictUndefined.__int__  # also where it is counted with
 
     @property
     def _undefined_message(self) -> str:
@@ -128,7 +146,7 @@ class _Missing(StrictUndefined):
         if self._undefined_hint or not isinstance(name, str):
             return self._undefined_hint or "there is no such element"
         if there is not missing and not isinstance(there, dict):
-            return f"{cut(name, 60)!r} is undefined: what stands before it has no members"
+            return f"{cut(name, 60)!r} is undefined: {_NO_MEMBERS}"
         near = nearest(name, NAMES if there is missing else tuple(there) or ("",))
         return f"{cut(name, 60)!r} is undefined" + (f" (is it {near!r}?)" if near else "")
 
@@ -151,6 +169,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         self.globals = {"range": _range, "namespace": Namespace}
         self.tests = {name: self.tests[name] for name in _TESTS.split()}
         made: dict[str, Callable[..., Any]] = {name: FILTERS[name] for name in _FILTERS.split()}
+        made |= {name: _of_text(made[name]) for name in _TEXTUAL.split()}
         made |= {"join": _join, "replace": _replace, "string": _text, _FLAT: _flat, _HELD: lambda value: value}
         bounded = {name: budget.bounded(one, any_second=name in ("d", "default")) for name, one in made.items()}
         self.filters = {**bounded, _EACH: budget.each, _JOINED: lambda *texts: budget.hold(_joined("", texts))}
@@ -229,6 +248,17 @@ def _text(value: Any) -> str:
     raise TypeError("a list or a mapping cannot be written as it is: loop over it, or take the filter join")
 
 
+def _of_text(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter whose value is a text: of a list it would take what Python calls it, however long that is."""
+    first = 1 if hasattr(filter_, "jinja_pass_arg") else 0
+
+    @wraps(filter_)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return filter_(*args[:first], _text(args[first]), *args[first + 1 :], **kwargs)
+
+    return called
+
+
 def _joined(between: str, values: Iterable[Any]) -> str:
     texts, length = [], 0
     for value in values:
@@ -246,9 +276,10 @@ def _join(values: Iterable[Any], d: str = "", attribute: str | None = None) -> s
 
 def _replace(text: Any, old: str, new: str, count: int | None = None) -> str:
     whole, before, after = _text(text), _text(old), _text(new)
-    times = whole.count(before) if count is None else min(count, whole.count(before))
+    there = whole.count(before)
+    times = there if count is None or count < 0 else min(count, there)
     room(len(whole) + times * (len(after) - len(before)), TEXT, f"a text is longer than {TEXT} characters")
-    return whole.replace(before, after, -1 if count is None else count)
+    return whole.replace(before, after, times)
 
 
 def _flat(values: Any) -> Any:
@@ -259,8 +290,12 @@ def _flat(values: Any) -> Any:
     return values
 
 
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _said(error: Exception, names: Sequence[str]) -> str:
+    """What is wrong, and which variables its line speaks of where that does not name one."""
+    said = (str(error) or type(error).__name__).rstrip(".")
+    if not names or (isinstance(error, UndefinedError) and " is undefined" in said and _NO_MEMBERS not in said):
+        return said
+    return f"{said} (here: {', '.join(cut(name, 60) for name in names[:_NAMED])})"
 
 
 def _line(error: Exception, template: Jinja) -> int:
