@@ -212,7 +212,7 @@ def test_the_name_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert error.message == f"{ORIGIN}: the host's name cannot be resolved."
 
 
-@pytest.mark.parametrize("host", ["", "a b", "a\r\nX: y"])
+@pytest.mark.parametrize("host", ["", "a b", "a\r\nX: y", "mail..example.com", f"{'a' * 64}.example.com"])
 def test_a_host_that_is_none(host: str) -> None:
     with Proxy() as proxy:
         error = failure(lambda: connected(host, 25, Network(Secret(proxy.url)), ORIGIN, 5))

@@ -97,7 +97,7 @@ class TestConnectionStrings:
     def test_it_holds_for_an_hour(self) -> None:
         at = channel(STRING)
         (request,) = hubs.requests(at, event())
-        given = hubs.connection(at.address)
+        given = hubs.connection(at)
         assert given
         seen: list[Any] = []
 
@@ -124,12 +124,12 @@ class TestConnectionStrings:
         host, policy, key, hub, *_ = _parse_conn_str(
             ";".join(part.strip() for part in string.split(";") if part.strip())
         )
-        ours = hubs.connection(Secret(string))
+        ours = hubs.connection(channel(string))
         assert ours
         assert (ours.base, ours.policy, ours.key.reveal(), ours.hub) == (f"https://{host.lower()}", policy, key, hub)
 
     def test_a_signature_that_somebody_else_made(self, hub: EventHub) -> None:
-        given = hubs.connection(Secret(hub.address))
+        given = hubs.connection(channel(hub.address))
         assert given
         signed = signature(given, 1_999_999_999).reveal()
         text = f"Endpoint=sb://127.0.0.1:{hub.server.port};SharedAccessSignature={signed};EntityPath=flux-events"
@@ -160,6 +160,17 @@ class TestConnectionStrings:
         with pytest.raises(DeliveryError):
             hubs.requests(channel(string), event())
 
+    def test_a_namespaces_own_names_no_hub(self, hub: EventHub) -> None:
+        address = hub.address.replace(f"EntityPath={hub.hub};", "")
+        send(channel(address, channel=hub.hub))
+        assert len(hub.taken) == 1
+        (complaint,) = hubs.complaints(channel(address, channel="a/b"))
+        assert complaint.what == ("the connection string has no EntityPath, and spec.channel is not the name of a hub")
+        # What the string says goes before.
+        given = hubs.connection(channel(hub.address, channel="other"))
+        assert given is not None
+        assert given.hub == hub.hub
+
     def test_two_ways_at_once(self) -> None:
         (complaint,) = hubs.complaints(channel(STRING, token=Secret(JWT)))
         assert complaint == ("spec.secretRef", "there is a `token` beside a connection string", "Take one of them out.")
@@ -187,6 +198,7 @@ class TestConnectionStrings:
                 (401, "Unauthorized access. 'Send' claim(s) are required to perform this operation."),
                 "the policy's claim",
             ),
+            ((401, "SubCode=40103: Invalid authorization token signature"), "key may have been renewed"),
             ((404, "40400: The messaging entity could not be found."), "names of namespace and hub"),
             ((403, "Ip has been prevented to connect to the endpoint."), "firewall"),
         ],

@@ -82,6 +82,11 @@ class TestMessages:
         assert topic.attributes == [{}]
         assert topic.asked[0].target == "/v1/projects/acme-prod/topics/flux-events:publish"
 
+    def test_people_are_shown_the_event(self) -> None:
+        (request,) = pubsub.requests(channel(headers=(("env", Secret("prod")),)), event())
+        message = {"data": json.loads(events.body(event())), "attributes": {"env": "prod"}}
+        assert pubsub.shown(request.body) == {"messages": [message]}
+
     def test_headers_are_attributes(self, topic: PubSub) -> None:
         send(channel(topic.address, headers=(("env", Secret("prod")), ("größe", Secret("<&>")))))
         assert topic.attributes == [{"env": "prod", "größe": "<&>"}]
@@ -163,6 +168,7 @@ class TestMessages:
         [
             (403, "PERMISSION_DENIED", "roles/pubsub.publisher"),
             (403, "SERVICE_DISABLED", "Enable the Pub/Sub API"),
+            (403, "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "the scope"),
             (404, "NOT_FOUND", "names of project and topic"),
             (401, "UNAUTHENTICATED", "Check the credentials"),
         ],
@@ -288,6 +294,33 @@ class TestCredentials:
         assert "GOOGLE_APPLICATION_CREDENTIALS" in error.hint
         assert google.topic.asked == []
 
+    def test_a_file_of_the_environment_that_is_not_there(self, google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")
+        error = failure(channel(), google.network)
+        assert error.message == "Google Pub/Sub: the credentials give no token: File /nowhere/key.json was not found."
+
+    def test_a_kind_of_credentials_that_the_library_does_not_know(self, google: Google) -> None:
+        given = {"type": "impersonated_service_account", "source_credentials": {"type": "external_account"}}
+        url = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a:generateAccessToken"
+        token = Secret(json.dumps({**given, "service_account_impersonation_url": url}))
+        error = failure(channel(token=token), google.network)
+        assert "the credentials give no token" in error.message
+        assert error.hint == "Check the credentials."
+
+    def test_a_machine_that_does_not_say_its_universe(self, google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
+        from google.auth.exceptions import TransportError
+
+        class Machine:
+            valid, token = True, "ya29.token-0"
+
+            @property
+            def universe_domain(self) -> str:
+                raise TransportError("no answer")  # type: ignore[no-untyped-call]
+
+        monkeypatch.setattr("landed.providers.doors.google.loaded", lambda *_: Machine())
+        error = failure(channel(), google.network)
+        assert "the credentials give no token: no answer" in error.message
+
     def test_a_library_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "google.auth.exceptions", None)
         with pytest.raises(ConfigurationError, match="google-auth") as caught:
@@ -361,6 +394,11 @@ class TestCredentials:
             ('{"type":"service_account"}', "no client_email"),
             ('{"type":"service_account","client_email":"s3cr3t"}', "no private_key"),
             ('{"type":"external_account","audience":"a"}', "no subject_token_type"),
+            ('{"type":"service_account","client_email":7,"private_key":"b","token_uri":"c"}', "no client_email"),
+            (
+                '{"type":"impersonated_service_account","service_account_impersonation_url":"u","source_credentials":"s3"}',
+                "no source_credentials",
+            ),
             (STARTS, "names a program to start"),
         ],
     )

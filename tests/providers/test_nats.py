@@ -10,11 +10,13 @@ import base64
 import json
 import secrets
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING, Any
 
 import nkeys
 import pytest
+import trustme
 from kube.proxies import Proxy
 from manifest_runs import Rollout
 from msgspec import structs
@@ -174,6 +176,35 @@ class TestWhatBecomesOfIt:
         assert "`creds`" in error.hint
         assert not error.passing
 
+    def test_plain_words_of_credentials_are_not_taken_out(self, server: NatsServer) -> None:
+        text = credentials(operator(), "flux").replace("\n", " ")
+        jwt, seed = text.split()[4], text.split("SEED-----")[1].split()[0]
+        server.greeting = f"-ERR 'Permissions Violation for Publish to \"and.it\" {jwt} {seed}'\r\n".encode()
+        error = failure(to(server, token=Secret(text)))
+        assert error.message.endswith('refused: Permissions Violation for Publish to "and.it" *** ***.')
+
+    def test_a_server_that_is_slow_to_let_us_in(self, server: NatsServer) -> None:
+        server.greeting = b"-ERR 'Authentication Timeout'\r\n"
+        naps: list[float] = []
+        error = failure(to(server), naps=naps)
+        assert (error.passing, error.uncertain, len(naps)) == (True, False, 3)
+
+    def test_the_port_of_other_servers(self, server: NatsServer) -> None:
+        server.greeting = b"-ERR 'Attempted To Connect To Route Port'\r\n"
+        assert "4222" in failure(to(server)).hint
+
+    def test_a_connection_that_the_server_ends_after_it_was_sent(self, server: NatsServer) -> None:
+        server.faults.append(b"-ERR 'Stale Connection'\r\n")
+        naps: list[float] = []
+        error = failure(to(server), naps=naps)
+        assert error.message.endswith("refused: Stale Connection; the message may or may not have arrived.")
+        assert (error.passing, error.uncertain, naps, len(server.taken)) == (True, True, [], 1)
+
+    def test_what_the_server_has_taken_is_no_failure(self, server: NatsServer) -> None:
+        server.faults.append(b"PONG\r\n-ERR 'Server Shutdown'\r\n")
+        assert nats.acknowledged(send(to(server))) == ""
+        assert len(server.taken) == 1
+
     def test_a_refusal_that_repeats_the_password_is_not_quoted(self, server: NatsServer) -> None:
         server.greeting = f"-ERR 'no {server.password} here'\r\n".encode()
         assert "no *** here" in failure(to(server)).message
@@ -200,6 +231,12 @@ class TestWhatBecomesOfIt:
         server.said["max_payload"] = whole - 1
         assert f"the event has {whole} bytes" in failure(to(server)).message
 
+    def test_the_limit_of_an_old_server_counts_no_headers(self, server: NatsServer) -> None:
+        del server.said["headers"]
+        server.said["max_payload"] = len(request(to(server)).body)
+        send(to(server))
+        assert len(server.taken) == 1
+
     def test_what_is_no_nats_server(self, server: NatsServer) -> None:
         server.greeting = b"SSH-2.0-OpenSSH_9.2\r\n"
         error = failure(to(server))
@@ -224,7 +261,32 @@ class TestWhatBecomesOfIt:
         at = to(server)
         error = failure(structs.replace(at, address=Secret(at.address.reveal().replace("nats:", "tls:"))))
         assert "speaks no TLS" in error.message
+        assert "nats://" in error.hint
         assert server.asked == []  # nothing secret was said in the clear
+
+    def test_an_authority_for_a_server_without_tls(self, server: NatsServer) -> None:
+        network = Network(ca=trustme.CA().cert_pem.bytes().decode())
+        error = failure(structs.replace(to(server), network=network))
+        assert "speaks no TLS" in error.message
+        assert "certSecretRef" in error.hint
+        assert server.asked == []
+
+    def test_a_server_that_wants_tls_first(self) -> None:
+        authority, made = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(made)
+        with NatsServer(made) as server:
+            server.said["tls_required"] = True
+            at = to(server, network=Network(ca=authority.cert_pem.bytes().decode()))
+            naps: list[float] = []
+            out = Publishing(at, Limits(5.0, 5.0, 5.0), naps.append)
+            for _ in range(2):
+                out.send(request(at))
+            assert (len(server.taken), len(naps), server.violations) == (2, 1, [])
+
+            error = failure(
+                structs.replace(at, network=Network(), address=Secret(at.address.reveal().replace("nats:", "tls:")))
+            )
+            assert "its certificate is not trusted" in error.message
 
     def test_a_server_that_says_nothing(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -232,6 +294,7 @@ class TestWhatBecomesOfIt:
             with pytest.raises(DeliveryError, match="no answer in time") as caught:
                 Publishing(at, Limits(1.0, 0.2, 0.1), lambda _: None).send(request(at))
         assert (caught.value.passing, caught.value.uncertain) == (True, False)
+        assert "4222" in caught.value.hint
 
     def test_no_thread_stays(self, server: NatsServer) -> None:
         before = threading.active_count()
@@ -363,6 +426,11 @@ class TestKeys:
             assert token not in complaint.what + complaint.instead
 
     def test_half_a_login(self) -> None:
-        assert [c.what for c in nats.complaints(channel(username="jo"))] == ["there is no `password`"]
         assert [c.what for c in nats.complaints(channel(password=Secret("x")))] == ["there is no `username`"]
         assert nats.complaints(channel(username="jo", token=Secret(user_key().seed))) == []
+
+    def test_a_name_alone_is_no_login(self, server: NatsServer) -> None:
+        at = channel(server.address, username="jo")
+        assert nats.complaints(at) == []
+        assert "Authorization Violation" in failure(at).message
+        assert {"user", "pass"} & set(server.asked[0]) == set()

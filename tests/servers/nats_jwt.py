@@ -65,6 +65,7 @@ def credentials(vouching: Operator, name: str, allowed: list[str] | None = None)
     jwt = _jwt(vouching.account, key, name, {"type": "user", **may, **limits})
     return (
         f"-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n"
+        f"{'*' * 61}\nKeep this to yourself, and hand it to nobody.\n\n"
         f"-----BEGIN USER NKEY SEED-----\n{key.seed}\n------END USER NKEY SEED------\n"
     )
 

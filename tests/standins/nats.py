@@ -11,9 +11,12 @@ import re
 import socket
 import threading
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contract.way import Way
+
+if TYPE_CHECKING:
+    import ssl
 
 #: What a client says of itself; the first three are required.
 _REQUIRED = {"verbose", "pedantic", "tls_required", "lang", "version"}
@@ -31,7 +34,9 @@ class NatsServer:
     username = "flux"
     password = "p4ssword-of-flux-9Qx"
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """With ``tls`` it waits for a handshake, and says nothing before."""
+        self._tls = tls
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self.address = f"nats://127.0.0.1:{self.port}"
@@ -68,9 +73,15 @@ class NatsServer:
                 client, _ = self._server.accept()
             except OSError:
                 return
-            with contextlib.suppress(OSError), client, client.makefile("rwb") as file:
-                client.settimeout(10)
-                self._speak(file)
+            with contextlib.suppress(OSError), client:
+                self._meet(client)
+
+    def _meet(self, client: socket.socket) -> None:
+        client.settimeout(1 if self._tls else 10)
+        made = self._tls.wrap_socket(client, server_side=True) if self._tls else client
+        with made, made.makefile("rwb") as file:
+            made.settimeout(10)
+            self._speak(file)
 
     def _speak(self, file: Any) -> None:
         def say(data: bytes) -> None:

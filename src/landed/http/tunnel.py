@@ -35,7 +35,11 @@ def connected(host: str, port: int, network: Network, origin: str, timeout: floa
     """
     from http.client import HTTPException
 
-    if not host or not host.isprintable() or " " in host:
+    try:  # not left to the way there: what is wrong with the name is no fault of a proxy
+        good = host.isprintable() and " " not in host and bool(host.encode("idna"))
+    except UnicodeError:
+        good = False
+    if not good:
         raise DeliveryError(f"{origin}: the address holds no name of a host.", "Check the address.")
     proxy = given_proxy(network.proxy, origin)
     try:

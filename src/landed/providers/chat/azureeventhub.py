@@ -31,7 +31,10 @@ _FORM = "Copy it from the hub's shared access policies: Endpoint=sb://…;Shared
 _MAY_SEND = "Allow it to send: the role Azure Event Hubs Data Sender, or the policy's claim Send."
 _HINTS = {
     "ExpiredToken": "Check the clock of this machine, or give a new token.",
-    "InvalidSignature": "Check SharedAccessKey and SharedAccessKeyName: the key may have been renewed.",
+    **dict.fromkeys(
+        ("InvalidSignature", "Invalid authorization token signature"),
+        "Check SharedAccessKey and SharedAccessKeyName: the key may have been renewed.",
+    ),
     "claim": _MAY_SEND,
     "401": f"Check the connection string or token. {_MAY_SEND}",
     "403": "The namespace refuses: check its firewall, and whether it is disabled.",
@@ -60,7 +63,7 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     event, service = wanted(Event, payload), channel.called("Azure Event Hubs")
     for complaint in complaints(channel):
         raise DeliveryError(f"{service}: {complaint.field}: {complaint.what}.", complaint.instead)
-    given = connection(channel.address)
+    given = connection(channel)
     base = given.base if given else f"https://{_host(channel.channel)}"
     hub = given.hub if given else channel.address.reveal()
     headers: dict[str, Secret | str] = dict(_HEADERS)
@@ -81,7 +84,7 @@ def acknowledged(response: Response) -> str:
 def complaints(channel: Channel) -> Sequence[Complaint]:
     """A connection string that is not whole, names that are none, and two ways at once to say who we are."""
     try:
-        given = connection(channel.address)
+        given = connection(channel)
     except ValueError as error:
         return (Complaint("spec.address", str(error), _FORM),)
     if given is None:
@@ -91,22 +94,27 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
     return ()
 
 
-def connection(address: Secret) -> Connection | None:
-    """The connection string in ``address``; None where it is the name of a hub.
+def connection(channel: Channel) -> Connection | None:
+    """The connection string in the address; None where that is the name of a hub.
 
-    Raises ValueError, which says what is wrong and quotes nothing.
+    A namespace's own names no hub: then ``spec.channel`` does. Raises ValueError, which says what is wrong and quotes
+    nothing.
     """
-    text = address.reveal()
+    text = channel.address.reveal()
     if not re.search(r"SharedAccess(Key|Signature)|Endpoint=", text, re.IGNORECASE):
         return None
     parts = (part.partition("=") for part in text.split(";") if part.strip())
     held = {name.strip().lower(): value.strip() for name, _, value in parts}
     hub, policy, key = (held.get(name, "") for name in ("entitypath", "sharedaccesskeyname", "sharedaccesskey"))
-    signature = held.get("sharedaccesssignature", "")
+    signature, where = held.get("sharedaccesssignature", ""), "the EntityPath of the connection string"
     if not hub:
-        raise ValueError("the connection string has no EntityPath, so it names no hub")
+        hub, where = channel.channel, "the connection string has no EntityPath, and spec.channel"
+    if not hub:
+        raise ValueError(
+            "the connection string has no EntityPath, nor is there a spec.channel, so nothing names the hub"
+        )
     if not re.fullmatch(_HUB, hub):
-        raise ValueError("the EntityPath of the connection string is not the name of a hub")
+        raise ValueError(f"{where} is not the name of a hub")
     if not (policy and key) and not signature:
         raise ValueError("the connection string lacks SharedAccessKeyName or SharedAccessKey")
     if not all(value.isprintable() for value in (policy, key, signature)):

@@ -37,9 +37,11 @@ CREDENTIALS = {
     "authorized_user": ("client_id", "client_secret", "refresh_token"),
     "impersonated_service_account": ("service_account_impersonation_url", "source_credentials"),
 }
+_OBJECTS = dict.fromkeys(("credential_source", "source_credentials"), dict)
 _PUBLISHER = "Give it the role Pub/Sub Publisher (roles/pubsub.publisher) on the topic."
 #: https://cloud.google.com/pubsub/docs/reference/error-codes .
 _HINTS = {
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": "Give the machine the scope https://www.googleapis.com/auth/pubsub .",
     "SERVICE_DISABLED": "Enable the Pub/Sub API in the project.",
     "PERMISSION_DENIED": _PUBLISHER,
     "UNAUTHENTICATED": "Check the credentials: they are expired, or for something else.",
@@ -101,6 +103,14 @@ def acknowledged(response: Response) -> str:
 def complaints(channel: Channel) -> Sequence[Complaint]:
     """Names that are none, attributes that the service does not take, credentials that are not whole."""
     return (*_names(channel), *_attributes(channel), *_credentials(channel))
+
+
+def shown(body: bytes) -> object:
+    """``body`` of a request for people to look at: with the event itself, where it holds that in base64."""
+    told = json.loads(body)
+    for message in told["messages"]:
+        message["data"] = json.loads(base64.b64decode(message["data"]))
+    return told
 
 
 def project(address: Secret) -> Project:
@@ -172,7 +182,7 @@ def credentials(token: Secret) -> dict[str, Any]:
     needed = CREDENTIALS.get(str(given.get("type")))
     if needed is None:
         raise ValueError(f"`token` has a type that is none of {', '.join(CREDENTIALS)}")
-    missing = [name for name in needed if not given.get(name)]
+    missing = [name for name in needed if not isinstance(given.get(name), _OBJECTS.get(name, str)) or not given[name]]
     if missing:
         raise ValueError(f"`token` has no {missing[0]}")
     source = given.get("credential_source")

@@ -105,9 +105,8 @@ def complaints(channel: Channel) -> Sequence[Complaint]:
         login(channel.token)
     except ValueError as error:
         found.append(Complaint("spec.secretRef", str(error), "Take it as nsc or nk wrote it."))
-    if bool(channel.username) != bool(channel.password) and not channel.token:
-        missing = "password" if channel.username else "username"
-        found.append(Complaint("spec.secretRef", f"there is no `{missing}`", "Give both, or neither."))
+    if channel.password and not (channel.username or channel.token):  # a name alone is no login, as in Flux
+        found.append(Complaint("spec.secretRef", "there is no `username`", "Give both, or neither."))
     return found
 
 

@@ -35,7 +35,7 @@ CLOUDS = {
 
 def door(channel: Channel, http: Callable[[], Http]) -> Door:
     """The usual way out, on which everything is signed or bears a token."""
-    given = connection(channel.address)
+    given = connection(channel)
     return Signing(given, http) if given else Bearing(channel, http)
 
 

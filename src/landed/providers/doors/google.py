@@ -99,11 +99,13 @@ class Bearing:
                     self._credentials = loaded(self._given, carry)
                 if not self._credentials.valid:
                     self._credentials.refresh(carry)  # type: ignore[no-untyped-call]
-            except DefaultCredentialsError:
+                return str(self._credentials.token), str(self._credentials.universe_domain or "")
+            except DefaultCredentialsError as error:
+                if self._given or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+                    raise self._refused(error, carry) from None
                 raise DeliveryError(f"{self._service}: nothing says who we are.", _NOBODY) from None
-            except (GoogleAuthError, ValueError, TypeError, KeyError, OSError) as error:
+            except (GoogleAuthError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
                 raise self._refused(error, carry) from None
-            return str(self._credentials.token), str(self._credentials.universe_domain or "")
 
     def _refused(self, error: Exception, carry: Carrying) -> DeliveryError:
         """Why there is no token. Of what the other side said only the beginning is told, and no secret."""

@@ -18,7 +18,7 @@ from landed.http.pacing import MAX_WAIT
 from landed.model import Channel, Secret
 from landed.providers.chat.nats import Server, servers
 from landed.providers.doors.nats_login import login, proof
-from landed.providers.doors.nats_session import Astray, Heard, Info, Refused, Session
+from landed.providers.doors.nats_session import Astray, Heard, Info, Refused, Session, head
 from landed.providers.interface import Door
 
 #: The status with which a server says that nobody listens.
@@ -26,19 +26,23 @@ NOBODY = 503
 #: Seconds to make a connection, for all that is said on it, and for a stream's answer after the server has taken it.
 CONNECT_TIMEOUT, TIMEOUT, ANSWER_PATIENCE = 3.05, 15.0, 1.0
 
+#: Characters of a seed or a JWT; what is shorter in credentials is none.
+SHORTEST_KEY = 20
+_PORT = "Check the address and its port; clients are usually served at 4222."
 _LOGIN = "Check `creds`, `nkey`, or `username` and `password`, and whether they have expired."
 #: What a server's refusal means (https://docs.nats.io/reference/reference-protocols/nats-protocol , "+OK/ERR"): what to
 #: do, and whether waiting can help.
 _REFUSALS = {
-    r"authorization violation|authentication (expired|revoked|timeout)|nkey|invalid.*(jwt|signature)": (_LOGIN, False),
+    r"authorization violation|authentication (expired|revoked)|nkey|invalid.*(jwt|signature)": (_LOGIN, False),
     r"permissions violation": ("Allow this user to publish on the subject.", False),
     r"maximum payload": ("The event is larger than the server allows: raise its max_payload.", False),
-    r"maximum.*connections|server shutdown|stale connection|slow consumer": (
+    r"authentication timeout|throttling|maximum.*connections|server shutdown|stale connection|slow consumer": (
         "There is nothing to be done but to wait.",
         True,
     ),
     r"tls required": ("Write the address with tls:// .", False),
     r"invalid.*subject": ("Check spec.channel.", False),
+    r"attempted to connect to": (_PORT, False),
 }
 
 
@@ -65,6 +69,8 @@ class Publishing:
         self._sleep = sleep
         self._answered = True
         """Whether somebody answers what is published; false as soon as somebody was waited for in vain."""
+        self._silent: set[Server] = set()
+        """Those that said nothing first, although they should speak TLS: they may wait for us to begin with it."""
 
     def send(self, request: Request) -> Response:
         """Publish the body of ``request``. The answer's body is that of a stream, or empty.
@@ -105,7 +111,7 @@ class Publishing:
         try:
             heard = self._published(session, server, request, origin)
         except Refused as refused:
-            raise self._refusal(str(refused), request, origin) from None
+            raise self._refusal(str(refused), request, origin, session.sent) from None
         except Astray:
             raise _astray(origin, session.sent) from None
         except OSError as error:
@@ -119,15 +125,10 @@ class Publishing:
         return Response(200, {}, said, origin, excerpt(said, self._secrets(request)))
 
     def _published(self, session: Session, server: Server, request: Request, origin: str) -> Heard:
-        info, network = session.info(), self._channel.network
-        wanted = server.tls or bool(network.ca or network.certificate)
-        if info.tls_required or wanted:
-            if not (info.tls_required or info.tls_available):
-                raise DeliveryError(f"{origin}: the server speaks no TLS.", "Write its address with nats:// .")
-            trust = context(network, origin)
-            session.secure(lambda plain: trust.wrap_socket(plain, server_hostname=server.host))
+        info = self._greeted(session, server, origin)
         session.connect(self._options(server, info))
-        size = len(request.body) + sum(len(name) + len(str(value)) + 4 for name, value in request.headers.items()) + 12
+        headers = {name: str(value) for name, value in request.headers.items()} if info.headers else {}
+        size = len(request.body) + len(head(headers))
         if size > info.max_payload:
             raise DeliveryError(
                 f"{origin}: the event has {size} bytes, and the server takes {info.max_payload}.",
@@ -136,8 +137,37 @@ class Publishing:
         subject = self._channel.channel
         if not info.headers:
             return session.publish_plainly(subject, request.body)
-        headers = {name: str(value) for name, value in request.headers.items()}
         return session.publish(subject, headers, request.body, self._limits.answer if self._answered else 0.0)
+
+    def _greeted(self, session: Session, server: Server, origin: str) -> Info:
+        """What the server says of itself; from then on TLS is spoken where either side wants it.
+
+        Usually the server speaks first, in the clear. One that keeps silent, or ends the connection, is met by TLS at
+        once the next time (https://docs.nats.io/reference/config/tls/handshake_first ), and in turn.
+        """
+        network = self._channel.network
+        wanted = server.tls or bool(network.ca or network.certificate)
+
+        def secure() -> None:
+            trust = context(network, origin)
+            session.secure(lambda plain: trust.wrap_socket(plain, server_hostname=server.host))
+
+        try:
+            begun = server in self._silent
+            if begun:
+                secure()
+            info = session.info()
+        except OSError:
+            self._silent ^= {server} if wanted else set()
+            raise
+        if wanted and not (begun or info.tls_required or info.tls_available):
+            instead = (
+                "Write its address with nats:// ." if server.tls else "Have it speak TLS, or take out certSecretRef."
+            )
+            raise DeliveryError(f"{origin}: the server speaks no TLS.", instead)
+        if not begun and (wanted or info.tls_required):
+            secure()
+        return info
 
     def _options(self, server: Server, info: Info) -> Mapping[str, object]:
         """What is said to the server; who we are by a key, else by the address, else by user and password."""
@@ -159,21 +189,26 @@ class Publishing:
             return options | {"auth_token": server.user}
         if server.user and server.password is not None:
             return options | {"user": server.user, "pass": server.password.reveal()}
-        if channel.username:
+        if channel.username and channel.password:
             return options | {"user": channel.username, "pass": channel.password.reveal()}
         return options
 
-    def _refusal(self, words: str, request: Request, origin: str) -> DeliveryError:
+    def _refusal(self, words: str, request: Request, origin: str, sent: bool) -> DeliveryError:
         hint, passing = next(
             (meaning for sign, meaning in _REFUSALS.items() if re.search(sign, words, re.IGNORECASE)), ("", False)
         )
         said = excerpt(words.encode(errors="replace"), self._secrets(request))
-        return DeliveryError(f"{origin} refused: {said or 'it does not say why'}.", hint, passing=passing)
+        # What is against the connection, not the message, says nothing of whether that was passed on before.
+        uncertain = sent and passing
+        doubt = "; the message may or may not have arrived" if uncertain else ""
+        return DeliveryError(
+            f"{origin} refused: {said or 'it does not say why'}{doubt}.", hint, passing=passing, uncertain=uncertain
+        )
 
     def _lost(self, error: OSError, origin: str, sent: bool) -> DeliveryError:
         failure = unreached(error, origin)
         if not sent:
-            return failure
+            return DeliveryError(failure.message, failure.hint or _PORT, passing=failure.passing)
         return DeliveryError(
             f"{failure.message.rstrip('.')}, so the message may or may not have arrived.",
             failure.hint,
@@ -187,15 +222,17 @@ class Publishing:
         held = [channel.address, channel.token, channel.password, *request.hidden]
         for server in servers(channel.address):
             held += [Secret(server.user), server.password or Secret("")]
-        words = [word for secret in held for word in (secret.reveal(), *secret.reveal().split()) if word]
-        return (*words, *secrets_of_proxy(channel.network.proxy.reveal()))
+        # Credentials may be on one line, where they hold plain words, too: only what is long is secret.
+        keys = [word for word in channel.token.reveal().split() if len(word) >= SHORTEST_KEY]
+        words = [secret.reveal() for secret in held if secret]
+        return (*words, *keys, *secrets_of_proxy(channel.network.proxy.reveal()))
 
 
 def _astray(origin: str, sent: bool) -> DeliveryError:
     doubt = ", so the message may or may not have arrived" if sent else ""
     return DeliveryError(
         f"{origin}: what it says makes no sense for a NATS server{doubt}.",
-        "Check the address and its port; clients are usually served at 4222.",
+        _PORT,
         passing=sent,
         uncertain=sent,
     )

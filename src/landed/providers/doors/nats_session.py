@@ -95,16 +95,16 @@ class Session:
         Raises Refused, Astray, OSError.
         """
         inbox = f"_INBOX.{secrets.token_hex(11)}"
-        head = b"NATS/1.0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode() + b"\r\n"
-        line = f"HPUB {subject} {inbox} {len(head)} {len(head) + len(body)}\r\n"
+        above = head(headers)
+        line = f"HPUB {subject} {inbox} {len(above)} {len(above) + len(body)}\r\n"
         self.sent = True
-        self._write(f"SUB {inbox} 1\r\n".encode() + line.encode() + head + body + b"\r\nPING\r\n")
+        self._write(f"SUB {inbox} 1\r\n".encode() + line.encode() + above + body + b"\r\nPING\r\n")
         heard = self._until_pong(inbox)
         if heard is not None or self._deaf:
             return heard or Heard(deaf=True)
         try:
             return self._answer(inbox, min(self.until, time.monotonic() + patience))
-        except OSError:  # the server has taken it; that nobody says more is no failure
+        except (OSError, Refused):  # the server has taken it; that nobody says more, or it ends, is no failure
             return Heard()
 
     def publish_plainly(self, subject: str, body: bytes) -> Heard:
@@ -161,15 +161,15 @@ class Session:
         """What came for ``inbox``; None where it is for another one."""
         try:
             to, *_, last = parts = rest.split()
-            size, head = int(last), int(parts[-2]) if name == b"HMSG" else 0
+            size, start = int(last), int(parts[-2]) if name == b"HMSG" else 0
         except (ValueError, IndexError):
             raise Astray from None
-        if not 0 <= head <= size <= _MESSAGE:
+        if not 0 <= start <= size <= _MESSAGE:
             raise Astray
         message = self._bytes(size + 2)
         if inbox is None or to != inbox.encode():
             return None
-        return Heard(nobody=True) if _NOBODY.match(message[:head]) else Heard(message[head:size])
+        return Heard(nobody=True) if _NOBODY.match(message[:start]) else Heard(message[start:size])
 
     def _line(self, until: float) -> bytes:
         while b"\n" not in self._held:
@@ -201,6 +201,13 @@ class Session:
         if left <= 0:
             raise TimeoutError
         return left
+
+
+def head(headers: Mapping[str, str]) -> bytes:
+    """What stands before a message with ``headers``; empty without any."""
+    if not headers:
+        return b""
+    return b"NATS/1.0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode() + b"\r\n"
 
 
 def _words(rest: bytes) -> str:
