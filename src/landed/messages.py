@@ -89,14 +89,13 @@ class Message(Struct, frozen=True):
     """What the Alert adds, ``summary`` first."""
     notes: tuple[str, ...] = ()
     """What is to be said below everything else."""
+    brief: bool = False
+    """It follows a commit as that goes on: what is long is for its thread."""
 
     @property
     def state(self) -> State:
         """The worst there is."""
         return self.passages[0].state
-
-    brief: bool = False
-    """It follows a commit as that goes on: what is long is for its thread."""
 
     @property
     def alone(self) -> bool:
@@ -124,6 +123,41 @@ class Size(Struct, frozen=True):
     facts: int
 
 
+class Markup(Struct, frozen=True):
+    """How a service writes text, where it has a ``Size``, and what is the same whatever the service."""
+
+    escape: Callable[[str], str]
+    """Makes text nothing but text."""
+    bold: Callable[[str], str] = str
+    """Makes text bold that is escaped already."""
+    link: Callable[[str, str], str] = lambda name, address: name
+    """Makes a link of a name that is escaped already, and an address that can stand in one."""
+    longest: int = 500
+    """Characters that an address may have, not to be left out."""
+
+    def line(self, text: str, size: Size) -> str:
+        """``text`` escaped, as much of it as a line has room for."""
+        return fitted(text, size.line, self.escape)
+
+    def where(self, passage: Passage, size: Size) -> str:
+        """The cluster, and the commit with a link to it."""
+        cluster, name = self.line(passage.cluster, size), self.line(passage.place, size)
+        address = linkable(passage.link, self.longest)
+        if name and address:
+            name = self.link(name, address)
+        return f"{cluster} · {name}" if name else cluster
+
+    def below(self, told: Message, size: Size) -> list[str]:
+        """What stands below all passages, line by line: what had no room, what the Alert adds, and notes."""
+        shown, more = facts(told, size.facts)
+        return [
+            *([self.escape(told.more)] if told.more else []),
+            *(f"{self.bold(self.line(name, size) or '–')}: {self.line(value, size) or '–'}" for name, value in shown),
+            *([f"… and {more} more"] if more else []),
+            *within(told.notes, size.line * 3, self.escape),
+        ]
+
+
 def message(digest: Digest, most: int = 15) -> Message:
     """What ``digest`` says, in at most ``most`` passages. A digest has at least one story."""
     stories = sorted(digest.stories, key=lambda story: _ORDER.index(story.state))
@@ -143,8 +177,9 @@ def message(digest: Digest, most: int = 15) -> Message:
 def fitted(text: str, limit: int, escape: Callable[[str], str] = lambda text: text) -> str:
     """``text`` escaped, and cut so that it has at most ``limit`` characters even then."""
     kept = render.cut(text, limit)
-    while len(escaped := escape(kept)) > limit:
-        kept = render.cut(kept, max(1, len(kept) * limit // len(escaped) - 1))
+    while len(escaped := escape(kept)) > limit and kept != "…":
+        # A single character that has no room escaped cannot be cut any further.
+        kept = render.cut(kept, max(1, len(kept) * limit // len(escaped) - 1)) if len(kept) > 1 else "…"
     return escaped
 
 

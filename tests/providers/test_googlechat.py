@@ -124,6 +124,13 @@ def test_a_thread_that_the_address_names_is_the_users(service: GoogleChat) -> No
     assert "thread" not in service.taken[0]
 
 
+def test_blanks_around_the_address_are_no_part_of_its_token(service: GoogleChat) -> None:
+    service.address = f"\n {service.address} \n"
+    send(service, Digest((story(),)))
+
+    assert len(service.taken) == 1
+
+
 def test_a_message_whose_answer_was_lost_is_sent_again_and_created_once(service: GoogleChat) -> None:
     service.faults.append(lost())
     send(service, Digest((story(),)))

@@ -164,8 +164,8 @@ def test_after_ten_edits_a_new_message_goes_on(service: Webex) -> None:
         (404, "Failed to get activity.", True),
         (404, "Unable to find the message.", True),
         (404, "The requested resource could not be found.", True),
-        (500, "Unable to edit now.", False),
-        (404, "Could not find a room with provided ID.", False),
+        (403, "This message is not yours.", True),
+        (500, "Unable to edit now: no activity of this message.", False),
         (401, "The request requires a valid access token set in the Authorization request header.", False),
         (500, "Something went wrong on the server.", False),
     ],
@@ -201,7 +201,7 @@ def test_a_bot_that_is_not_in_the_space_is_told_to_be_invited(service: Webex) ->
     assert not caught.value.gone
 
 
-def test_a_bot_that_was_thrown_out_does_not_take_its_message_for_gone(service: Webex) -> None:
+def test_a_bot_that_was_thrown_out_is_told_to_be_invited(service: Webex) -> None:
     (handle,) = send(service, Digest((story(State.PENDING),), about=ABOUT))
     service.member = False
     with pytest.raises(DeliveryError) as caught:
@@ -209,7 +209,8 @@ def test_a_bot_that_was_thrown_out_does_not_take_its_message_for_gone(service: W
 
     assert "Invite the bot" in caught.value.hint
     assert not caught.value.gone
-    assert len(service.asked) == 2
+    assert [asked.method for asked in service.asked] == ["POST", "PUT", "POST"]
+    assert len(service.messages) == 1
 
 
 def test_a_wrong_token_is_explained_and_not_told(service: Webex) -> None:
@@ -229,7 +230,9 @@ def test_a_wrong_token_is_explained_and_not_told(service: Webex) -> None:
         ("https://webexapis.com/v1/", API),
         ("https://webexapis.com/v1/messages/", API),
         ("https://api.ciscospark.com/v1/messages", "https://api.ciscospark.com/v1/messages"),
-        ("https://gateway.example.com/webex\n", "https://gateway.example.com/webex/v1/messages"),
+        ("https://gateway.example.com/webex/v1\n", "https://gateway.example.com/webex/v1/messages"),
+        ("https://gateway.example.com/webex/messages", "https://gateway.example.com/webex/messages"),
+        ("https://gateway.example.com/webex?team=a", "https://gateway.example.com/webex?team=a"),
         ("https://[x", "https://[x"),
     ],
 )
@@ -237,6 +240,13 @@ def test_the_address_may_be_the_apis_or_that_of_messages(address: str, place: st
     (request,) = webex.requests(channel(address), Digest((story(),)))
 
     assert request.url.reveal() == place
+
+
+def test_what_is_edited_is_below_the_place_of_messages() -> None:
+    digest = Digest((story(),), about=ABOUT, handle=HANDLE)
+    (request,) = webex.requests(channel("https://gateway.example.com/webex?team=a"), digest)
+
+    assert request.url.reveal() == f"https://gateway.example.com/webex/{HANDLE}?team=a"
 
 
 @pytest.mark.parametrize("handle", ["../../people/me", "a b", "x", "a/b", "?", "\ud800", "x" * 500, "%2e%2e%2f%2e%2e"])

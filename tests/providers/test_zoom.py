@@ -72,7 +72,6 @@ def test_a_failure_has_a_head_and_a_red_bar() -> None:
         "head": {
             "text": "❌ acme/fleet main@6dcd4ce2 failed on prod",
             "style": RED,
-            "sub_head": {"text": "prod · acme/fleet@6dcd4ce2"},
         },
         "body": [
             {
@@ -126,12 +125,13 @@ def test_the_token_is_sent_as_it_is_and_the_format_is_full(service: Zoom) -> Non
     [
         (HOOK, f"{HOOK}?format=full"),
         (f"{HOOK}?format=full", f"{HOOK}?format=full"),
-        (f"{HOOK}?format=fields&x=1", f"{HOOK}?format=fields&x=1"),
+        (f"{HOOK}?format=fields&x=1", f"{HOOK}?x=1&format=full"),
+        (f"{HOOK}?format=message&format=", f"{HOOK}?format=full"),
         (f" {HOOK}?x=a%20b\n", f"{HOOK}?x=a%20b&format=full"),
         ("https://[x", "https://[x"),
     ],
 )
-def test_a_format_that_the_address_names_is_kept(address: str, sent: str) -> None:
+def test_the_format_is_that_of_our_messages_whatever_the_address_says(address: str, sent: str) -> None:
     (request,) = zoom.requests(Channel("zoom", "z", Secret(address), token=Secret("t")), Digest((story(),)))
 
     assert request.url.reveal() == sent
@@ -141,7 +141,7 @@ def test_a_format_that_the_address_names_is_kept(address: str, sent: str) -> Non
     ("status", "said", "hint"),
     [
         (401, '{"code":7010,"message":"Invalid authorization token.","result":false}', "verification token"),
-        (400, '{"code":7001,"message":"Invalid request body format."}', "format=full"),
+        (400, '{"code":7001,"message":"Invalid request body format."}', "could not read the message"),
         (400, "Failed to send bot message", "/inc connect"),
         (404, "", "/inc connect"),
     ],
@@ -162,12 +162,14 @@ def test_a_wrong_token(service: Zoom) -> None:
     assert "wrong-token" not in f"{caught.value} {caught.value.hint}"
 
 
-def test_result_false_is_a_refusal_and_everything_else_will_do() -> None:
-    no = b'{"code":7010,"message":"Invalid authorization token.","result":false}'
-    with pytest.raises(DeliveryError, match="without taking the message") as caught:
-        zoom.acknowledged(Response(200, {}, no, "Zoom (h)", no.decode()))
-    assert "verification token" in caught.value.hint
-    for yes in (b"", b"ok", b'{"result":true}', b"{}", b'{"result":"false"}', b"\xff", b"[" * 9000):
+def test_what_zoom_calls_a_refusal_is_one_and_everything_else_will_do() -> None:
+    for no in (b'{"code":7010,"result":false}', b'{"code":7010}', b'{"code":"7010"}', b'{"result":true,"code":7010}'):
+        with pytest.raises(DeliveryError, match="without taking the message") as caught:
+            zoom.acknowledged(Response(200, {}, no, "Zoom (h)", no.decode()))
+        assert "verification token" in caught.value.hint
+    with pytest.raises(DeliveryError):
+        zoom.acknowledged(Response(200, {}, b'{"result":false}'))
+    for yes in (b"", b"ok", b'{"result":true}', b"{}", b'{"result":"false"}', b'{"code":200}', b"\xff", b"[" * 9000):
         assert zoom.acknowledged(Response(200, {}, yes)) == ""
 
 

@@ -118,7 +118,8 @@ _OTHERS = ("all", "b6xxxxg8", "on_18eac85d35a26f989317ad4f02e8bbbb", "ada@exampl
 _CONTENT = (200, b'{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}')
 _NO = (
     b'{"code":19024,"msg":"Key Words Not Found"}', b'{"StatusCode":19001,"StatusMessage":"no"}', b'{"code":"0"}',
-    b'{"code":false}', b'{"code":19021,"StatusCode":0}', b'{"msg":"success"}', b'{"code":null,"StatusCode":null}',
+    b'{"code":false}', b'{"code":19021,"StatusCode":0}', b'{"code":0,"StatusCode":19021}',
+    b'{"msg":"success"}', b'{"code":null,"StatusCode":null}',
 )  # fmt: skip
 
 WAYS = {

@@ -105,7 +105,8 @@ def _refusal(status: int, code: int, message: str) -> Answer:
 WAYS = {
     "zoom": Way(
         "zoom", "standins.zoom", "Zoom", strict=False,
-        no=(b'{"code":7010,"message":"Invalid authorization token.","result":false}', b'{"result": false}'),
+        no=(b'{"code":7010,"message":"Invalid authorization token.","result":false}', b'{"result": false}',
+            b'{"code":7010}'),
         example="https://integrations.zoom.us/chat/webhooks/incomingwebhook/Wk3mXo9YbR5nDhAqVwL0T?format=full",
         plain=frozenset({"key", "value"}),
         calls=("<!", "<@", "<#", "@here", "@channel", "@everyone", "@all"),

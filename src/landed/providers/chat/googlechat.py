@@ -19,14 +19,14 @@ from msgspec import Struct, structs
 
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
-from landed.messages import Message, Passage, Size, called, facts, fitted, linkable, message, within
+from landed.messages import Markup, Message, Passage, Size, called, fitted, message, within
 from landed.model import Channel, Digest, Secret
 from landed.providers.interface import Said, wanted
 
 #: Bytes that a message may have with everything in it. Ours is below: what they count is not said to the byte.
 LIMIT = 32_000
 _LIMIT = 30_000
-_LINK_LIMIT, _NOTICE_LIMIT = 1000, 300
+_NOTICE_LIMIT = 300
 
 _NEW = "Make a new webhook in the space (Apps & integrations, Webhooks), and replace the address."
 _ADDRESS = "Check the address: https://chat.googleapis.com/v1/spaces/…/messages?key=…&token=… , copied to its end."
@@ -115,13 +115,9 @@ def laid_out(told: Message, size: Size) -> dict[str, Any]:
 
     https://developers.google.com/workspace/chat/format-messages
     """
-    sections = [] if told.alone else [{"widgets": [_paragraph(f"<b>{_line(told.headline, size)}</b>")]}]
+    sections = [] if told.alone else [{"widgets": [_paragraph(_MARKUP.bold(_MARKUP.line(told.headline, size)))]}]
     sections += [_section(passage, size, size.details // len(told.passages)) for passage in told.passages]
-    below = [
-        *([_escape(told.more)] if told.more else []),
-        *_facts(told, size),
-        *within(told.notes, size.line * 3, _escape),
-    ]
+    below = _MARKUP.below(told, size)
     if below:
         sections.append({"widgets": [_paragraph("<br>".join(below))]})
     # A person by number, with ``users/`` before it or without; never ``users/all``.
@@ -135,37 +131,25 @@ def laid_out(told: Message, size: Size) -> dict[str, Any]:
 
 
 def _section(passage: Passage, size: Size, budget: int) -> dict[str, Any]:
-    title = f'{passage.mark} <b><font color="{passage.colour}">{_line(passage.title, size)}</font></b>'
+    title = f'{passage.mark} <b><font color="{passage.colour}">{_MARKUP.line(passage.title, size)}</font></b>'
     details = within(passage.lines, budget, _escape)
-    return {"widgets": [_paragraph("<br>".join([title, *details, _where(passage, size)]))]}
-
-
-def _where(passage: Passage, size: Size) -> str:
-    """The cluster, and the commit with a link to it."""
-    cluster, name = _line(passage.cluster, size), _line(passage.place, size)
-    address = linkable(passage.link, _LINK_LIMIT)
-    if name and address:
-        name = f'<a href="{html.escape(address)}">{name}</a>'
-    return f"{cluster} · {name}" if name else cluster
-
-
-def _facts(told: Message, size: Size) -> list[str]:
-    shown, more = facts(told, size.facts)
-    lines = [f"<b>{_line(name, size) or '–'}</b>: {_line(value, size) or '–'}" for name, value in shown]
-    return [*lines, f"… and {more} more"] if more else lines
+    return {"widgets": [_paragraph("<br>".join([title, *details, _MARKUP.where(passage, size)]))]}
 
 
 def _paragraph(text: str) -> dict[str, Any]:
     return {"textParagraph": {"text": text}}
 
 
-def _line(text: str, size: Size) -> str:
-    return fitted(text, size.line, _escape)
-
-
 def _escape(text: str) -> str:
     """``text`` as nothing but text where a card takes HTML. Quotes mean nothing there, and Flux says many."""
     return html.escape(text.encode(errors="replace").decode(), quote=False)
+
+
+def _link(name: str, address: str) -> str:
+    return f'<a href="{html.escape(address)}">{name}</a>'
+
+
+_MARKUP = Markup(_escape, "<b>{}</b>".format, _link, 1000)
 
 
 def _uncalled(text: str) -> str:
@@ -191,7 +175,7 @@ def _request_id(channel: Channel, digest: Digest, body: dict[str, Any]) -> str:
 
 def _query(address: Secret) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(urlsplit(address.reveal()).query, keep_blank_values=True)
+        return parse_qsl(urlsplit(address.reveal().strip()).query, keep_blank_values=True)
     except ValueError:
         return []
 

@@ -15,14 +15,13 @@ from msgspec import Struct
 
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
-from landed.messages import Message, Passage, Size, facts, fitted, linkable, message, one_line, uncalled, within
+from landed.messages import Markup, Message, Passage, Size, fitted, message, one_line, uncalled, within
 from landed.model import Channel, Digest, Secret, State
 from landed.providers.interface import Said, wanted
 
 #: Bytes that a request's body may have. Ours is below: a signature is added on the way.
 LIMIT = 20_000
 _LIMIT = 19_500
-_LINK_LIMIT = 500
 
 #: What colours a header may have: https://open.feishu.cn/document/feishu-cards/card-components/content-components/title
 _TEMPLATES = {
@@ -42,6 +41,7 @@ _SIGN = "Write the key of the bot's signature verification to the Secret as toke
 _LATER = "Too many messages; the update is sent by the next run."
 _WORDS = "The bot takes only messages with one of its keywords: let the Alert's eventMetadata add one of them."
 _PLACE = "The bot takes messages only from some addresses: add this machine's to its whitelist."
+_OTHER = "Look the code up: https://open.feishu.cn/document/server-docs/api-call-guide/generic-error-code"
 #: The codes, and the words beside them, are those of the pages above.
 _HINTS = {
     "19021": _SIGN,
@@ -84,13 +84,14 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
 
 
 def acknowledged(response: Response) -> str:
-    """Always ""; raises DeliveryError unless the answer says code 0: refusals come with 200, too."""
+    """Always ""; raises DeliveryError unless the answer says code 0, and no other: refusals come with 200, too."""
     try:
         answer = decode(response.body, _Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         answer = _Answer()
-    if answer.code != 0 if answer.code is not None else answer.old != 0:
-        raise not_taken(response, _HINTS, _ADDRESS, passing=_PASSING)
+    codes = {answer.code, answer.old} - {None}
+    if codes != {0}:
+        raise not_taken(response, _HINTS, _OTHER if codes else _ADDRESS, passing=_PASSING)
     return ""
 
 
@@ -111,11 +112,7 @@ def card(told: Message, size: Size) -> dict[str, Any]:
     share = size.details // len(told.passages)
     passages = [_element(passage, size, share, alone=told.alone) for passage in told.passages]
     elements = [part for passage in passages for part in (passage, {"tag": "hr"})][:-1]
-    below = [
-        *([_escape(told.more)] if told.more else []),
-        *_facts(told, size),
-        *within(told.notes, size.line * 3, _escape),
-    ]
+    below = _MARKUP.below(told, size)
     if below:
         elements += [{"tag": "hr"}, _markdown("\n".join(below))]
     title = f"{told.passages[0].mark} {told.headline}" if told.alone else told.headline
@@ -131,29 +128,10 @@ def card(told: Message, size: Size) -> dict[str, Any]:
 
 
 def _element(passage: Passage, size: Size, budget: int, *, alone: bool) -> dict[str, Any]:
-    title = [] if alone else [f"{passage.mark} **{_line(passage.title, size)}**"]
+    title = [] if alone else [f"{passage.mark} {_MARKUP.bold(_MARKUP.line(passage.title, size))}"]
     called = _mention(passage)
-    lines = [*title, *([called] if called else []), *within(passage.lines, budget, _escape), _where(passage, size)]
-    return _markdown("\n".join(lines))
-
-
-def _where(passage: Passage, size: Size) -> str:
-    """The cluster, and the commit with a link to it."""
-    cluster, name = _line(passage.cluster, size), _line(passage.place, size)
-    address = linkable(passage.link, _LINK_LIMIT)
-    if name and address:
-        name = f"[{name}]({address})"
-    return f"{cluster} · {name}" if name else cluster
-
-
-def _facts(told: Message, size: Size) -> list[str]:
-    shown, more = facts(told, size.facts)
-    lines = [f"**{_line(name, size) or '–'}**: {_line(value, size) or '–'}" for name, value in shown]
-    return [*lines, f"… and {more} more"] if more else lines
-
-
-def _line(text: str, size: Size) -> str:
-    return fitted(text, size.line, _escape)
+    details = within(passage.lines, budget, _escape)
+    return _markdown("\n".join([*title, *([called] if called else []), *details, _MARKUP.where(passage, size)]))
 
 
 def _markdown(text: str) -> dict[str, Any]:
@@ -175,3 +153,6 @@ def _escape(text: str) -> str:
     https://open.feishu.cn/document/feishu-cards/card-json-v2-components/content-components/rich-text
     """
     return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", uncalled(one_line(text)))
+
+
+_MARKUP = Markup(_escape, "**{}**".format, "[{}]({})".format)

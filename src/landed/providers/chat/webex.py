@@ -16,26 +16,12 @@ from msgspec import Struct
 from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, json_request, not_taken
-from landed.messages import (
-    BRIEF,
-    Message,
-    Passage,
-    Size,
-    facts,
-    fitted,
-    linkable,
-    message,
-    one_line,
-    shortened,
-    uncalled,
-    within,
-)
+from landed.messages import BRIEF, Markup, Message, Passage, Size, message, one_line, shortened, uncalled, within
 from landed.model import Channel, Digest, Secret
 from landed.providers.interface import Complaint, Said, wanted
 
 #: Bytes that a message may have.
 LIMIT = 7439
-_LINK_LIMIT = 400
 
 _INVITE = (
     "Invite the bot to the space by its e-mail address, and check that spec.channel is the space's id as"
@@ -51,10 +37,10 @@ _HINTS = {
     "404": _INVITE,
     "429": "Too many messages; the update is sent by the next run.",
 }
-#: How an edit, or an answer, is refused that a new message can take the place of: the message was deleted, or edited
-#: ten times. That is documented, and its wording is not, so any refusal will do that speaks of messages or edits rather
-#: than of the room or the token: at worst there is one message too many, and never one too few.
-_GONE = ("edit", "Edit", " message", "Message ", "activity", "Activity", "parent", "Parent", "requested resource")
+#: How an edit, or an answer, is refused that a new message can take the place of: the message was deleted, edited ten
+#: times, or is another bot's. Its wording is not documented. Where it was the room that refused, the new message is
+#: refused as well. That the server has no time, or trips, says nothing of the message.
+_GONE = ("400", "403", "404")
 #: What a message, a room or a person is called: letters and digits of base64, as they stand in a path.
 _ID = re.compile(r"[A-Za-z0-9_-]{8,400}={0,2}")
 #: A person's begins as ``ciscospark:/`` does in base64: what another service calls somebody is none.
@@ -125,13 +111,19 @@ def acknowledged(response: Response) -> str:
 
 
 def _url(address: Secret, below: str) -> Secret:
-    """Where messages are posted, given that or the API's root. Not an URL: as it is, for the door refuses it."""
+    """Where messages are posted, given that or the API's root, and what is ``below``.
+
+    What is no URL is left as it is, for the door refuses it.
+    """
     try:
         parts = urlsplit(address.reveal().strip())
     except ValueError:
         return address
-    root = parts.path.rstrip("/").removesuffix("/messages").removesuffix("/v1")
-    return Secret(urlunsplit((parts.scheme, parts.netloc, f"{root}/v1/messages{below}", parts.query, "")))
+    path = parts.path.rstrip("/")
+    # A gateway may have its own place for messages: any other path is taken at its word, as Flux takes it.
+    if not path or path.endswith("/v1"):
+        path = f"{path.removesuffix('/v1')}/v1/messages"
+    return Secret(urlunsplit((parts.scheme, parts.netloc, path + below, parts.query, "")))
 
 
 def text(digest: Digest) -> str:
@@ -144,11 +136,10 @@ def text(digest: Digest) -> str:
 
 
 def _laid_out(told: Message, size: Size) -> str:
-    parts = [] if told.alone else [f"**{_line(told.headline, size)}**"]
+    parts = [] if told.alone else [_MARKUP.bold(_MARKUP.line(told.headline, size))]
     share = size.details // len(told.passages)
     parts += [_passage(passage, size, share, BRIEF if told.brief else len(passage.lines)) for passage in told.passages]
-    notes = within(told.notes, size.line * 3, _escape)
-    below = [*([_escape(told.more)] if told.more else []), *_facts(told, size), *notes]
+    below = _MARKUP.below(told, size)
     if below:
         parts.append(_BREAK.join(below))
     # Paragraphs have an empty line between them.
@@ -161,24 +152,9 @@ _BREAK = "  \n"
 
 def _passage(passage: Passage, size: Size, budget: int, most: int) -> str:
     called = _mention(passage)
-    title = f"{passage.mark} **{_line(passage.title, size)}**" + (f" {called}" if called else "")
+    title = f"{passage.mark} {_MARKUP.bold(_MARKUP.line(passage.title, size))}" + (f" {called}" if called else "")
     details = within(shortened(passage.lines, most), budget, _escape)
-    return _BREAK.join([title, *details, _where(passage, size)])
-
-
-def _where(passage: Passage, size: Size) -> str:
-    """The cluster, and the commit with a link to it."""
-    cluster, name = _line(passage.cluster, size), _line(passage.place, size)
-    address = linkable(passage.link, _LINK_LIMIT)
-    if name and address:
-        name = f"[{name}]({address})"
-    return f"{cluster} · {name}" if name else cluster
-
-
-def _facts(told: Message, size: Size) -> list[str]:
-    shown, more = facts(told, size.facts)
-    lines = [f"**{_line(name, size) or '–'}**: {_line(value, size) or '–'}" for name, value in shown]
-    return [*lines, f"… and {more} more"] if more else lines
+    return _BREAK.join([title, *details, _MARKUP.where(passage, size)])
 
 
 def _mention(passage: Passage) -> str:
@@ -190,10 +166,6 @@ def _mention(passage: Passage) -> str:
     if re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_{}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", who):
         return f"<@personEmail:{who}>"
     return f"<@personId:{who}>" if _PERSON.fullmatch(who) else ""
-
-
-def _line(text: str, size: Size) -> str:
-    return fitted(text, size.line, _escape)
 
 
 #: What means something wherever it stands, and what does at the beginning of a line.
@@ -208,3 +180,6 @@ def _escape(text: str) -> str:
 
 def _backslashed(found: re.Match[str]) -> str:
     return f"{found[0]}\\" if found["number"] else f"\\{found[0]}"
+
+
+_MARKUP = Markup(_escape, "**{}**".format, "[{}]({})".format, 400)

@@ -16,13 +16,12 @@ from msgspec import Struct
 
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
-from landed.messages import Message, Passage, Size, facts, fitted, linkable, message, one_line, uncalled, within
+from landed.messages import Markup, Message, Passage, Size, facts, linkable, message, one_line, uncalled, within
 from landed.model import Channel, Digest, Secret
 from landed.providers.interface import Said, wanted
 
 #: Ours, for Zoom names none: bytes of a whole request, and characters of one text.
 LIMIT, TEXT_LIMIT = 10_000, 2000
-_LINK_LIMIT = 500
 
 _TOKEN = "Check the Secret's token: it is the verification token that the app has shown with the address."  # noqa: S105
 _ADDRESS = (
@@ -33,7 +32,7 @@ _HINTS = {
     "7010": _TOKEN,
     "authorization token": _TOKEN,
     "Authorization token": _TOKEN,
-    "7001": "Zoom could not read the message: check that the address takes format=full.",
+    "7001": "Zoom could not read the message: check the address.",
     "7004": _ADDRESS,
     "Failed to send bot message": _ADDRESS,
     "401": _TOKEN,
@@ -55,6 +54,7 @@ _SIZES = (
 
 class _Answer(Struct, frozen=True):
     result: bool | None = None
+    code: object = None
 
 
 def requests(channel: Channel, payload: Said) -> Sequence[Request]:
@@ -74,15 +74,15 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
 
 
 def acknowledged(response: Response) -> str:
-    """Always "". Raises DeliveryError where the answer says ``"result": false``, Zoom's word for a refusal.
+    """Always "". Raises DeliveryError where the answer says ``"result": false``, or has the code of a refusal.
 
     What a webhook says when content is not documented, so nothing is asked of it.
     """
     try:
-        refused = decode(response.body, _Answer).result is False
+        answer = decode(response.body, _Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        refused = False
-    if refused:
+        answer = _Answer()
+    if answer.result is False or re.fullmatch("7[0-9]{3}", str(answer.code)):
         raise not_taken(response, _HINTS, _ADDRESS)
     return ""
 
@@ -108,34 +108,24 @@ def content(told: Message, size: Size) -> dict[str, Any]:
     fields = _fields(told, size)
     body += [{"type": "fields", "items": fields}] if fields else []
     first = told.passages[0]
-    head: dict[str, Any] = {
-        "text": _line(f"{first.mark} {told.headline}" if told.alone else told.headline, size),
-        "style": _bold(first),
-    }
-    if told.alone:
-        head["sub_head"] = {"text": _where(first, size)}
-    return {"head": head, "body": body}
+    title = f"{first.mark} {told.headline}" if told.alone else told.headline
+    return {"head": {"text": _MARKUP.line(title, size), "style": _bold(first)}, "body": body}
 
 
 def _section(passage: Passage, size: Size, budget: int, *, alone: bool) -> dict[str, Any]:
     details = "\n".join(within(passage.lines, budget, _plain))
-    address = linkable(passage.link, _LINK_LIMIT)
-    parts = [] if alone else [_text(_line(f"{passage.mark} {passage.title}", size), style=_bold(passage))]
+    address = linkable(passage.link, _MARKUP.longest)
+    parts = [] if alone else [_text(_MARKUP.line(f"{passage.mark} {passage.title}", size), style=_bold(passage))]
     parts += [_text(details)] if details else []
-    parts.append(_text(_where(passage, size), **({"link": address} if address else {})))
+    parts.append(_text(_MARKUP.where(passage, size), **({"link": address} if address else {})))
     return {"type": "section", "sidebar_color": passage.colour, "sections": parts}
-
-
-def _where(passage: Passage, size: Size) -> str:
-    """The cluster, and the commit."""
-    cluster = _line(passage.cluster, size)
-    return f"{cluster} · {_line(passage.place, size)}" if passage.place else cluster
 
 
 def _fields(told: Message, size: Size) -> list[dict[str, Any]]:
     shown, more = facts(told, size.facts)
+    line = _MARKUP.line
     items: list[dict[str, Any]] = [
-        {"key": _line(name, size) or "–", "value": _line(value, size) or "–", "short": len(value) <= 40}
+        {"key": line(name, size) or "–", "value": line(value, size) or "–", "short": len(value) <= 40}
         for name, value in shown
     ]
     return [*items, {"key": "…", "value": f"and {more} more", "short": True}] if more else items
@@ -149,22 +139,24 @@ def _bold(passage: Passage) -> dict[str, Any]:
     return {"color": passage.colour, "bold": True, "italic": False}
 
 
-def _line(text: str, size: Size) -> str:
-    return fitted(text, size.line, _plain)
-
-
 def _plain(text: str) -> str:
     """``text`` on one line. It is shown as it is; even so, what calls somebody in Markdown is taken apart."""
     return uncalled(re.sub(r"<(?=[!@#])", "<\u200b", one_line(text)))
 
 
+#: Links stand beside the text.
+_MARKUP = Markup(_plain)
+
+
 def _url(address: Secret) -> Secret:
-    """The webhook's URL, with ``format=full`` unless it names a format. Not an URL: as it is, the door refuses it."""
+    """The webhook's URL with ``format=full``: an example that the app shows may name one that our messages have not.
+
+    What is no URL is left as it is, for the door refuses it.
+    """
     try:
         parts = urlsplit(address.reveal().strip())
         settings = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         return address
-    if not any(name == "format" for name, _ in settings):
-        settings.append(("format", "full"))
+    settings = [*((name, value) for name, value in settings if name != "format"), ("format", "full")]
     return Secret(urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(settings, quote_via=quote), "")))
