@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
@@ -129,11 +130,46 @@ class TestComplaints:
 
         assert "more than one" in complaint.what
 
-    @pytest.mark.parametrize("query", ["verify=no", "redirect=yes"])
-    def test_what_our_door_decides(self, query: str) -> None:
+    @pytest.mark.parametrize(
+        ("query", "instead"),
+        [
+            ("verify=no", "certSecretRef"),
+            ("redirect=yes", "Take them out"),
+            ("rto=9", "spec.timeout"),
+            ("CTO=9", "spec.timeout"),
+        ],
+    )
+    def test_what_our_door_decides(self, query: str, instead: str) -> None:
         (complaint,) = complaints(channel(f"jsons://example.com/x?{query}"))
 
         assert "no effect" in complaint.what
+        assert instead in complaint.instead
+
+    def test_what_the_library_decides_where_our_door_is_not_taken(self) -> None:
+        assert complaints(channel("mailto://user:pass@example.com?rto=9&redirect=yes")) == ()
+        (complaint,) = complaints(channel("mailtos://user:pass@example.com?verify=no"))
+        assert "certificates are checked" in complaint.what
+
+    @pytest.mark.parametrize("scheme", ["syslog", "SYSLOG", "dbus", "gnome", "macosx", "windows", "blink1"])
+    def test_what_stays_on_this_machine_would_be_counted_as_told(self, scheme: str) -> None:
+        (complaint,) = complaints(channel(f"{scheme}://"))
+
+        assert "beyond this machine" in complaint.what
+
+    @pytest.mark.parametrize(
+        "service",
+        [
+            f"discord://4174216298/{SECRET}{SECRET}",
+            f"slack://T1JJ3T3L2/A1BRTD4JD/{SECRET}",
+            f"tgram://123456789:AAH{SECRET}abcdefgh/-100123",
+            f"workflows://example.com/{SECRET}/{SECRET}",
+        ],
+    )
+    def test_no_file_takes_the_place_of_the_message(self, service: str) -> None:
+        (complaint,) = complaints(channel(f"{service}/?template=/etc/passwd"))
+
+        assert "template=" in complaint.what
+        assert "--message-template" in complaint.instead
 
     @pytest.mark.parametrize("network", [{"proxy": Secret("http://proxy:3128")}, {"ca": "x"}, {"certificate": "x"}])
     def test_what_does_not_go_by_our_door(self, network: dict[str, Any]) -> None:
@@ -141,6 +177,7 @@ class TestComplaints:
 
         assert complaint.field == "spec.type"
         assert complaints(channel("jsons://example.com", **network)) == ()
+        assert complaints(channel(f"guilded://{SECRET}/{SECRET}", **network)) == ()  # made of another plugin
         assert complaints(channel("mailto://user:pass@example.com")) == ()
 
     @pytest.mark.parametrize(
@@ -150,7 +187,9 @@ class TestComplaints:
             f"slack://T1JJ3T3L2/A1BRTD4JD/{SECRET}/#general",
             f"https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/{SECRET}",
             "json://localhost:8080/path/?to=a,b",
-            "syslog://",
+            "json://localhost/?redirect=no&verify=yes&rto=4.0&cto=4",
+            "sendgrid://abcd:user@example.com/ops@example.com?template=5",
+            "rsyslog://localhost",
         ],
     )
     def test_what_it_understands(self, address: str) -> None:
@@ -261,6 +300,46 @@ class TestDoor:
 
         assert error.uncertain
         assert "others have taken it" in error.message
+
+    def test_our_door_may_take_its_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Else the library would give it up, and it would arrive after it was said that it could not be delivered."""
+        monkeypatch.setattr("landed.providers.doors.apprise.SERVICE_TIMEOUT", 0.01)
+        monkeypatch.setattr("apprise.apprise._ABANDON_GRACE_SECONDS", 0.01)
+
+        def slow(_: Asked) -> Answer:
+            threading.Event().wait(0.3)
+            return Answer(200)
+
+        with StandIn(slow) as service:
+            sent(channel(f"json://127.0.0.1:{service.port}/x"))
+
+            assert len(service.asked) == 1
+
+    def test_what_our_door_does_not_carry_has_a_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("landed.providers.doors.apprise.SERVICE_TIMEOUT", 0.2)
+        monkeypatch.setattr("apprise.apprise._ABANDON_GRACE_SECONDS", 0.1)
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            port = mute.getsockname()[1]
+            address = f"mailto://u:{SECRET}@127.0.0.1:{port}?from=a@example.com&to=b@example.com&mode=insecure"
+            error = failure(channel(address, timeout=1.5))
+
+        assert (error.passing, error.uncertain) == (True, True)
+
+    @pytest.mark.parametrize("form", ["slack://{}/A1BRTD4JD/x", "gotify://example.com/{}", "json://{}:{}@example.com"])
+    def test_a_token_in_the_hosts_place_is_no_host(self, form: str) -> None:
+        request = asked(channel(form.replace("{}", SECRET)))
+
+        assert request.origin == "Apprise"
+        assert SECRET.lower() not in repr(request).lower()
+
+    def test_an_answer_does_not_tell_what_is_in_the_hosts_place(self) -> None:
+        with Json() as service:
+            service.faults.append(answer(404, body="nobody is called Some User77, ops-4711-room"))
+            error = failure(channel(service.address.replace("://", "://Some%20User77:pw@") + "?to=ops-4711-room"))
+
+        assert "404" in error.message
+        assert "User77" not in error.message
+        assert "4711" not in error.message
 
     def test_nobody_is_there(self) -> None:
         with Json() as service:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,24 @@ class TestWords:
         assert alone["References"] in both["References"]
         assert len(both["In-Reply-To"].split()) == 1
 
+    def test_the_conversation_is_known_however_long_the_senders_domain_is(self) -> None:
+        """A header's line has 78 characters, and an id that is broken or encoded is none."""
+        domain = f"notifications.{'platform-engineering.' * 6}example.com"
+        channel = structs.replace(CHANNEL, address=Secret(f"smtp://mail.example.com?from=flux@{domain}"))
+        told = story(State.FAILURE)
+        stories = [
+            structs.replace(told, outcome=structs.replace(told.outcome, commit=f"{number:x}" * 40))
+            for number in range(12)
+        ]
+        (request,) = requests(channel, Digest(tuple(stories)))
+        raw = message_from_bytes(request.body)
+
+        assert len(raw["References"].split()) == 10
+        assert raw["In-Reply-To"] == raw["References"].split()[0]
+        assert all(one.startswith("<") and one.endswith(f"@{domain}>") for one in raw["References"].split())
+        assert raw["Message-ID"].endswith(f"@{domain}>")
+        assert max(map(len, request.body.splitlines())) < 998
+
     def test_the_same_message_has_the_same_id_and_another_alert_has_another(self) -> None:
         first, again = written(FAILED), written(FAILED)
         other = written(FAILED, structs.replace(CHANNEL, name="Alert apps/other"))
@@ -190,10 +209,11 @@ class TestComplaints:
             ({"channel": "a@example.com, b@example.com c@example.com"}, "spec.channel", "is not"),
             ({"channel": "Ops <ops@example.com>"}, "spec.channel", "is not"),
             ({"channel": "ö@example.com"}, "spec.channel", "is not"),
+            ({"channel": "=?utf-8?q?eve=40example=2Ecom=2C?=@example.com"}, "spec.channel", "is not"),
             ({"channel": "a@example.com\r\nBcc: x@example.com"}, "spec.channel", "is not"),
             ({"channel": " , "}, "spec.channel", "no recipients"),
             ({"address": Secret("smtp://10.0.0.1")}, "spec.address", "sender"),
-            ({"address": Secret("smtp://m.example.com?from=x")}, "spec.address", "sender"),
+            ({"address": Secret("smtp://m.example.com?from=x")}, "spec.address", "?from= is not an e-mail address"),
             ({"address": Secret("smtp://u:hidden@m.example.com")}, "spec.address", "more than"),
             ({"address": Secret("smtp://m.example.com/x")}, "spec.address", "more than"),
             ({"address": Secret("smtp://m.example.com?tls=off")}, "spec.address", "more than"),
@@ -223,6 +243,13 @@ class TestComplaints:
     )
     def test_what_can(self, changed: dict[str, Any]) -> None:
         assert complaints(structs.replace(CHANNEL, **changed)) == ()
+
+    @pytest.mark.parametrize(("channel", "said"), [("ops@bücher.example", True), ("ops", False), ("", False)])
+    def test_how_a_domain_of_other_letters_is_written(self, channel: str, said: bool) -> None:
+        (complaint,) = complaints(structs.replace(CHANNEL, channel=channel))
+
+        assert ("xn--" in complaint.instead) is said
+        assert complaints(structs.replace(CHANNEL, channel="ops@xn--bcher-kva.example")) == ()
 
     def test_what_was_not_complained_of_is_refused_before_anything_is_sent(self) -> None:
         with pytest.raises(DeliveryError, match="addresses"):
@@ -273,8 +300,12 @@ class TestTls:
 
             assert (server.mails, server.attempts) == ([], [])
 
+            unarmed = failure(to(server, "?from=flux@example.com"))
+
         assert "STARTTLS" in error.message
         assert "smtps://" in error.hint
+        assert "starttls=off" not in error.hint  # with a password that is refused
+        assert "starttls=off" in unarmed.hint
         assert not error.passing
 
     def test_a_wrong_password(self, authority: trustme.CA) -> None:
@@ -406,6 +437,38 @@ class TestRefusals:
         assert error.passing
         assert not error.uncertain
 
+    @pytest.mark.parametrize("said", ["452 4.2.2 Mailbox full", "450 4.2.1 Mailbox disabled"])
+    def test_one_mailbox_that_is_full_keeps_nobody_else_from_being_told(self, said: str) -> None:
+        with Server(refused={"ops@example.com": said}) as server:
+            sent(to(server))
+            alone = failure(to(server, channel="ops@example.com"))
+
+            (mail,) = server.mails
+
+        assert mail.recipients == ("dev@example.com",)
+        assert f"Not sent to ops@example.com: {said}" in content(mail.message, "plain")
+        assert said in alone.message
+        assert alone.passing
+
+    def test_of_all_who_are_refused_one_may_take_it_some_day(self) -> None:
+        refused = {"ops@example.com": "550 5.1.1 No such user", "dev@example.com": "452 4.2.2 Mailbox full"}
+        with Server(refused=refused) as server:
+            error = failure(to(server))
+
+        assert "452" in error.message
+        assert error.passing
+
+    def test_who_was_refused_does_not_break_the_conversation(self) -> None:
+        domain = f"notifications.{'platform-engineering.' * 4}example.com"
+        with Server(refused={"ops@example.com": "550 5.1.1 No such user"}) as server:
+            sent(to(server, f"?starttls=off&from=flux@{domain}"))
+            sent(to(server, f"?starttls=off&from=flux@{domain}", channel="dev@example.com"))
+
+            one, other = (message_from_bytes(mail.data) for mail in server.mails)
+
+        assert one["References"] == other["References"]
+        assert one["References"].endswith(f"@{domain}>")
+
     def test_who_is_called_may_be_unknown(self) -> None:
         called = Digest((structs.replace(story(State.FAILURE), mention="ada@example.com"),))
         with Server(refused={"ada@example.com": "450 4.2.0 Greylisted"}) as server:
@@ -473,6 +536,30 @@ def _converse(line: socket.socket, reader: Any, script: Any, heard: list[bytes],
             heard.append(reader.readline())
 
 
+@contextmanager
+def _strict(authority: trustme.CA) -> Iterator[int]:
+    """A server over TLS that wants a certificate of whoever comes."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            line, _ = listener.accept()
+            with line, context.wrap_socket(line, server_side=True):
+                pass
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        thread.join(5)
+        listener.close()
+
+
 OPEN = (b"220 mail.test\r\n", b"250 mail.test\r\n", b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n")
 
 
@@ -521,6 +608,37 @@ class TestBrokenConnections:
 
         assert code in error.message
         assert error.passing is passing
+        assert not error.uncertain
+
+    def test_an_answer_about_one_of_two_recipients_that_makes_no_sense(self) -> None:
+        with scripted(*OPEN[:4], b"nonsense\r\n") as (port, heard):
+            error = failure(at(port))
+
+        assert "mail server" in error.message
+        assert b"DATA\r\n" not in heard
+
+    def test_a_server_that_looks_at_the_message_for_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("landed.providers.doors.smtp.READ_TIMEOUT", 0.3)
+        with scripted(*OPEN, b"354 go on\r\n", 0.6, b"250 taken\r\n") as (port, _):
+            sent(structs.replace(at(port), network=Network()))
+
+    @pytest.mark.parametrize(
+        ("script", "said"), [((9.0,), True), ((b"220 mail.test\r\n", 9.0), True), ((*OPEN, None), False)]
+    )
+    def test_whoever_is_mute_at_the_beginning_may_speak_tls(self, script: Any, said: bool) -> None:
+        with scripted(*script) as (port, _):
+            error = failure(at(port))
+
+        assert ("smtps://" in error.hint) is said
+
+    def test_a_server_that_wants_a_certificate_of_ours(self, authority: trustme.CA) -> None:
+        """With TLS 1.3 it says so only after the handshake."""
+        with _strict(authority) as port:
+            channel = structs.replace(CHANNEL, address=Secret(f"smtps://127.0.0.1:{port}?from=flux@example.com"))
+            error = failure(structs.replace(channel, network=trusting(authority)))
+
+        assert "certificate" in error.message
+        assert not error.passing
         assert not error.uncertain
 
     @pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n", b"SSH-2.0-OpenSSH\r\n", b"\xff\xfe\r\n"])

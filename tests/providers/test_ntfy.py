@@ -116,6 +116,32 @@ def test_what_doubles_in_json_counts_twice() -> None:
     assert "more lines" in json.loads(request.body)["message"]
 
 
+@pytest.mark.parametrize("word", ["=?utf-8?q?=22?=", "=?UTF-8?B?IgpY?="])
+def test_what_looks_encoded_is_not_decoded(word: str) -> None:
+    """A server reads all but the message as headers."""
+    said = body(looks_encoded(word))
+
+    assert "= ?" in said["title"]
+    assert not [text for text in (said["title"], said["click"], *map(str, said["actions"])) if "=?" in text]
+    assert word in said["message"]
+    assert ntfy_problems(said) == []
+
+
+def looks_encoded(word: str) -> Digest:
+    """A failure with such a word wherever there can be one."""
+    told = story(State.FAILURE)
+    repository = Repository("git.example.com", f"acme/{word.replace('?', '%3F').replace('=%3F', '=?')}")
+    return Digest(
+        (
+            structs.replace(
+                told,
+                outcome=structs.replace(told.outcome, repository=repository),
+                words=(f"{word} failed", f"{word} is what it says"),
+            ),
+        )
+    )
+
+
 def test_a_commit_whose_address_is_none_has_no_link() -> None:
     told = story(State.FAILURE)
     nowhere = structs.replace(told, outcome=structs.replace(told.outcome, repository=Repository("", "acme/fleet")))
@@ -184,6 +210,7 @@ def test_no_login(server: Any) -> None:
         (40301, "forbidden", "write access"),
         (42901, "limit reached: too many requests", "next run"),
         (42908, "limit reached: daily message quota reached", "limit"),
+        (42909, "limit reached: too many auth failures", "wrong logins"),
     ],
 )
 def test_what_to_do_about_a_refusal(code: int, what: str, hint: str) -> None:

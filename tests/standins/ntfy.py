@@ -99,6 +99,8 @@ def ntfy_problems(payload: dict[str, Any]) -> list[str]:
         problems.append("too long: it would become a file")
     if not payload.get("title") or "\n" in payload["title"]:
         problems.append("a title that is none")
+    read_as_headers = {name: payload.get(name, "") for name in ("title", "click", "actions", "tags")}
+    problems += [f"an encoded word in {name}" for name, said in read_as_headers.items() if "=?" in str(said)]
     problems += [f"the tag {tag}" for tag in payload.get("tags", ()) if not re.fullmatch("[a-z_]+", tag)]
     return problems + _action_problems(payload)
 

@@ -13,7 +13,7 @@ import msgspec
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
 from landed.messages import Message, Passage, facts, message, one_line, uncalled, within
-from landed.model import Channel, Digest, State
+from landed.model import Channel, Digest, Secret, State
 from landed.providers.interface import Complaint, Said, wanted
 from landed.render import cut
 
@@ -38,7 +38,9 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     digest = wanted(Digest, payload)
     if not digest.stories:
         return ()
-    return (json_request(channel.address, notification(digest), service=channel.called("Apprise")),)
+    # Where other URLs have a host, many of these have a token: it is no web address, from which a host could be told.
+    whole = Secret(f"apprise:{channel.address.reveal()}")
+    return (json_request(whole, notification(digest), service=channel.called("Apprise")),)
 
 
 def acknowledged(response: Response) -> str:

@@ -82,14 +82,13 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
         )
     told = message(digest, _PASSAGES)
     called = _called(told, to)
-    written = _written(channel, digest, told, sender, (to, called))
+    body = _threaded(digest, sender) + _written(channel, digest, told, sender, (to, called)).as_bytes()
     headers: dict[str, Secret | str] = {
         "Content-Type": "message/rfc822",
         "Mail-From": sender,
         "Rcpt-To": ",".join(to),
         "Rcpt-Too": ",".join(called),
     }
-    body = written.as_bytes()
     return (Request("MAIL", channel.address, headers, body, service, hidden=(channel.password,)),)
 
 
@@ -116,11 +115,12 @@ def _complaints(channel: Channel) -> Iterator[Complaint]:
     bad = [one for one in recipients(channel) if not _is_address(one)]
     if bad or not recipients(channel):
         what = f"{one_line(bad[0])[:80]!r} is not an e-mail address" if bad else "there are no recipients"
-        yield Complaint("spec.channel", what, "Write addresses like ops@example.com, with commas between.")
+        foreign = not "".join(bad).isascii()
+        other = " A domain of other letters is written in the form that begins with xn--." if foreign else ""
+        yield Complaint("spec.channel", what, f"Write addresses like ops@example.com, with commas between.{other}")
     if not _is_address(_sender(channel)):
-        yield Complaint(
-            "spec.address", "nobody can tell who the sender is", "Add one to the address: ?from=flux@example.com"
-        )
+        what = "?from= is not an e-mail address" if there.sender else "nobody can tell who the sender is"
+        yield Complaint("spec.address", what, "Write the sender to the address: ?from=flux@example.com")
     if channel.password and not channel.username:
         yield Complaint("spec.secretRef", "there is a `password` without a `username`", "Add the `username`.")
     if channel.password and there.tls == "none" and not loopback(_host(there.host)):
@@ -141,7 +141,8 @@ def _host(host: str) -> str:
 
 
 def _is_address(text: str) -> bool:
-    return len(text) <= 254 and re.fullmatch(ADDRESS, text) is not None
+    # What looks like an encoded word would be read as one.
+    return len(text) <= 254 and "=?" not in text and re.fullmatch(ADDRESS, text) is not None
 
 
 def _sender(channel: Channel) -> str:
@@ -180,10 +181,6 @@ def _written(
         made["Cc"] = ", ".join(called)
     made["Subject"] = _subject(told)
     made["Message-ID"] = f"<{_hashed(channel.name, identity(digest))}@{domain}>"
-    # The first message is answered by name, although nobody ever sees it: so each one after it is its sibling.
-    threads = [f"<{thread}@{domain}>" for thread in _threads(digest)]
-    made["In-Reply-To"] = threads[0]
-    made["References"] = " ".join(threads)
     made["Auto-Submitted"] = "auto-generated"  # https://www.rfc-editor.org/rfc/rfc3834#section-5
     made["X-Auto-Response-Suppress"] = "All"
     if told.state is State.FAILURE:
@@ -192,6 +189,16 @@ def _written(
     made.add_alternative(_html(told), subtype="html", cte="quoted-printable")
     made.set_boundary(f"=_{_hashed(channel.name, identity(digest))}")
     return made
+
+
+def _threaded(digest: Digest, sender: str) -> bytes:
+    """The headers that say which conversations it belongs to, folded by ourselves: the library would encode ids that
+    are longer than its lines, and then they are none.
+    """
+    # The first message is answered by name, although nobody ever sees it: so each one after it is its sibling.
+    threads = [f"<{thread}@{sender.rpartition('@')[2]}>" for thread in _threads(digest)]
+    listed = "\r\n ".join(threads)
+    return f"In-Reply-To: {threads[0]}\r\nReferences: {listed}\r\n".encode()
 
 
 def _hashed(*parts: str) -> str:

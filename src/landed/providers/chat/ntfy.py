@@ -62,6 +62,7 @@ _HINTS = {
     '"code":42904': "The server has no room for another topic: ask whoever runs it.",
     '"code":42905': _QUOTA,
     '"code":42908': _QUOTA,
+    '"code":42909': "Too many wrong logins from here: check `token`, or `username` and `password`; then wait a while.",
     "401": "Check `token`, which begins with tk_, or `username` and `password`.",
     "404": "Check the address: it must be the server's root, such as https://ntfy.example.com",
     "405": "Check the address: there is no ntfy server at it.",
@@ -84,7 +85,10 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
         return ()
     service, topic = channel.called("ntfy"), _topic(channel)
     if not re.fullmatch(_TOPIC, topic):
-        raise DeliveryError(f"{service}: it must be told the topic to publish to.", "Write its name to spec.channel.")
+        raise DeliveryError(
+            f"{service}: it must be told the topic to publish to.",
+            "Write its name to spec.channel, or at the address' end.",
+        )
     parts = urlsplit(channel.address.reveal())
     root = Secret(parts._replace(netloc=parts.netloc.rpartition("@")[2], path="/", query="", fragment="").geturl())
     body = {"topic": topic, **notification(digest), "sequence_id": identity(digest)}
@@ -150,7 +154,7 @@ def notification(digest: Digest) -> dict[str, Any]:
     links = list(dict.fromkeys(link for passage in told.passages if (link := linkable(passage.link, _LINK_LIMIT))))
     click = {"click": links[0]} if links else {}
     actions = {"actions": _actions(told)} if links else {}
-    title = _fitted(told.headline, _TITLE_IN_JSON, _TITLE_IN_JSON)
+    title = _fitted(_undecoded(told.headline), _TITLE_IN_JSON, _TITLE_IN_JSON)
     return {
         "title": title,
         "message": _text(told),
@@ -167,9 +171,14 @@ def _actions(told: Message) -> list[dict[str, str]]:
     for passage in told.passages:
         link = linkable(passage.link, _LINK_LIMIT)
         if link and link not in made and len(made) < _ACTIONS:
-            label = _fitted(passage.place.partition(":")[0], _LABEL_IN_JSON, _LABEL_IN_JSON)
+            label = _fitted(_undecoded(passage.place.partition(":")[0]), _LABEL_IN_JSON, _LABEL_IN_JSON)
             made[link] = {"action": "view", "label": label or "Commit", "url": link}
     return list(made.values())
+
+
+def _undecoded(text: str) -> str:
+    """``text``, which a server does not take for encoded words: all but the message is a header to it, also in JSON."""
+    return text.replace("=?", "= ?")
 
 
 def _text(told: Message) -> str:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from landed.decoding import decode
 from landed.errors import DeliveryError
@@ -19,15 +19,17 @@ from landed.http import Http, Request, Response, clean, secrets_of
 from landed.http.answers import EXCERPT_LIMIT
 from landed.model import Channel, Secret
 from landed.providers.interface import Complaint
-from landed.redact import redact
+from landed.redact import SHORTEST_PART, redact
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
     from requests import PreparedRequest
     from requests import Response as RawResponse
 
-#: Seconds that one notification may take in all.
+#: Seconds that one notification may take in all where our door, which has a limit of its own, does not carry it.
 SERVICE_TIMEOUT = 60.0
+#: Services that tell nobody beyond this machine, and nobody at all where nothing listens.
+_LOCAL = frozenset({"syslog", "dbus", "kde", "qt", "glib", "gio", "gnome", "macosx", "windows", "blink1"})
 _CHECK = "Check the address: https://appriseit.com/services/ has the form of each service's."
 #: Headers that the connection sets by itself.
 _OURS = frozenset({"connection", "content-length", "transfer-encoding", "accept-encoding", "host"})
@@ -50,19 +52,37 @@ def complaints(channel: Channel) -> Iterator[Complaint]:
     if _several(address):
         yield Complaint(field, "there is more than one URL", "Make a Provider for each of them.")
         return
+    if address.partition(":")[0].strip().lower() in _LOCAL:
+        yield Complaint(field, "the service tells nobody beyond this machine", "Choose one that is in the network.")
+        return
     service = _service(address)
     if service is None:
         yield Complaint(field, "Apprise does not understand the address", _CHECK)
         return
-    asked = dict(parse_qsl(urlsplit(address).query))
-    if not service.verify_certificate or asked.get("redirect"):
+    yield from _without_effect(channel, service)
+    if _has_template(service):
         yield Complaint(
             field,
+            "template= would send what is in a file in place of the message",
+            "Take it out. Words of your own go to --message-template.",
+        )
+
+
+def _without_effect(channel: Channel, service: NotifyBase) -> Iterator[Complaint]:
+    """What is asked for and would not happen."""
+    given, over_http = channel.network, _speaks_http(service)
+    redirect = "redirect" in _asked(channel.address.reveal()) and service.redirects
+    if not service.verify_certificate or (over_http and redirect):
+        yield Complaint(
+            "spec.address",
             "verify= and redirect= have no effect: certificates are checked, and redirects not followed",
             "Take them out. An authority of your own goes to spec.certSecretRef.",
         )
-    given = channel.network
-    if (given.proxy or given.ca or given.certificate) and not _speaks_http(service):
+    usual = type(service)
+    patience = (service.socket_connect_timeout, service.socket_read_timeout)
+    if over_http and patience != (usual.socket_connect_timeout, usual.socket_read_timeout):
+        yield Complaint("spec.address", "cto= and rto= have no effect", "Write it to spec.timeout, as in timeout: 30s.")
+    if (given.proxy or given.ca or given.certificate) and not over_http:
         yield Complaint(
             "spec.type",
             "this service speaks no HTTP, and Apprise takes neither a proxy nor certificates for it",
@@ -133,7 +153,7 @@ def _service(address: str) -> NotifyBase | None:
         pgp_autogen=False,
         pem_autogen=False,
         storage_mode="memory",
-        service_timeout=SERVICE_TIMEOUT,
+        service_timeout=0,
     )
     service = apprise.Apprise.instantiate(address, asset=asset)
     if service is None:
@@ -141,7 +161,7 @@ def _service(address: str) -> NotifyBase | None:
     service.request_rate_per_sec = 0  # no pause before a message: there is one at a time
     service.retry = 0  # what may have arrived is not repeated
     service.optional = False  # what was not told is not told
-    if "overflow" not in dict(parse_qsl(urlsplit(address).query)):
+    if "overflow" not in _asked(address):
         service.overflow_mode = apprise.OverflowMode.TRUNCATE
     return service
 
@@ -157,18 +177,37 @@ def _told(service: NotifyBase, request: Request) -> tuple[bool, str]:
     one.add(service)
     # Plain text is escaped by the library where the service reads markup.
     result = one.notify(
-        said.body, said.title, notify_type=said.type, body_format=apprise.NotifyFormat.TEXT, log_level=30
+        said.body,
+        said.title,
+        notify_type=said.type,
+        body_format=apprise.NotifyFormat.TEXT,
+        log_level=30,
+        timeout=0 if _speaks_http(service) else SERVICE_TIMEOUT,  # a thread that is given up goes on all the same
     )
     return bool(result), " ".join(str(getattr(entry, "message", entry)) for entry in result.logs())
 
 
+def _asked(address: str) -> dict[str, str]:
+    """What stands behind the question mark, by names in lower case, as the library reads them."""
+    return {name.lower(): value for name, value in parse_qsl(address.partition("?")[2], keep_blank_values=True)}
+
+
+def _has_template(service: NotifyBase) -> bool:
+    """Whether a file is to be sent in place of the message; elsewhere a template is the name of one at the service."""
+    import apprise
+
+    given = getattr(service, "template", None)
+    return isinstance(given, apprise.AppriseAttachment) and len(given) > 0
+
+
 def _speaks_http(service: NotifyBase) -> bool:
-    """Whether its plugin, or the package that it is in, has the library that HTTP goes by."""
+    """Whether its plugin, a plugin that it is made of, or the package of one has the library that HTTP goes by."""
     import sys
 
-    home = type(service).__module__
-    package = home.rpartition(".")[0] if home.count(".") > 2 else home
-    names = [name for name in sys.modules if name == package or name.startswith(f"{package}.")]
+    homes = {made.__module__ for made in type(service).__mro__ if made.__module__.startswith("apprise.plugins.")}
+    homes.discard("apprise.plugins.base")
+    packages = {home.rpartition(".")[0] if home.count(".") > 2 else home for home in homes}
+    names = [name for name in sys.modules if any(name == one or name.startswith(f"{one}.") for one in packages)]
     return any(hasattr(sys.modules[name], "requests") for name in names)
 
 
@@ -180,7 +219,7 @@ class _Carrier:
         self._http = http
         self._outer = request
         self._secrets = tuple(
-            Secret(text) for text in (*secrets_of(request), channel.address.reveal()) if len(text) > 3
+            Secret(text) for text in (*secrets_of(request), *_parts(channel.address)) if len(text) > 3
         )
         self._taken = 0
         self._errors: list[DeliveryError] = []
@@ -232,6 +271,13 @@ class _Carrier:
             request.method or "GET", Secret(request.url or ""), headers, content, self._outer.service,
             hidden=self._secrets,
         )  # fmt: skip
+
+
+def _parts(address: Secret) -> Iterator[str]:
+    """``address`` and what it is made of: where others have a host, many services have a token."""
+    for text in (address.reveal(), unquote(address.reveal())):
+        yield text
+        yield from (part for part in re.split(r"[/?&=#@:,]+", text) if len(part) >= SHORTEST_PART)
 
 
 def _text(value: str | bytes) -> str:

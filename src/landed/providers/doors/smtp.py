@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: Seconds to say goodbye in: the message is taken by then.
 _GOODBYE = 2.0
+#: Seconds to take the message in, where no others are asked for: filters look at it first, and what is given up too
+#: early arrives twice. https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.2.6
+_TAKING = 60.0
 
 _LOGIN = "Check `username` and `password` in the Secret; many providers want a password made for one application."
 #: What to do about a refusal, by its code. https://www.rfc-editor.org/rfc/rfc4954#section-6
@@ -42,6 +45,9 @@ _HINTS = {
     "553": "Check the sender: ?from= in the address.",
     "554": "The mail server does not want this message: ask whoever runs it.",
 }
+
+
+_AT_ONCE = "If the server speaks TLS at once, begin the address with smtps://"
 
 
 def door(channel: Channel, http: Callable[[], Http]) -> Smtp:
@@ -83,6 +89,7 @@ class _Dialogue:
         self._stack = ExitStack()
         self._client: SMTP
         self._encrypted = False
+        self._greeted = False
         self._asked = False
         """Whether all of the message is on its way."""
 
@@ -118,6 +125,7 @@ class _Dialogue:
 
     def _say_hello(self) -> None:
         code, said = self._client.ehlo()
+        self._greeted = True
         if code == 250:
             return
         if code // 100 == 5 and not self._channel.password:
@@ -126,10 +134,10 @@ class _Dialogue:
 
     def _start_tls(self) -> None:
         if not self._client.has_extn("starttls"):
+            without = "" if self._channel.password else ", or end it with ?starttls=off to go without"
             raise DeliveryError(
                 f"{self._origin} offers no STARTTLS, and nothing is sent without encryption.",
-                "Begin the address with smtps:// if the server speaks TLS at once, or end it with ?starttls=off to go"
-                " without.",
+                f"{_AT_ONCE}{without}. Check the port, too.",
             )
         self._expect("STARTTLS", self._client.docmd("STARTTLS"), 220)
         self._wrap()
@@ -180,6 +188,7 @@ class _Dialogue:
         self._expect("DATA", self._client.docmd("DATA"), 354)
         self._client.send(_dotted(_dated(_noting(self._request.body, refused))))
         self._asked = True
+        self._client.sock.settimeout(self._channel.network.timeout or _TAKING)  # type: ignore[union-attr]
         answer = self._client.getreply()
         self._expect("the message", answer, 250)
         return answer[1]
@@ -205,14 +214,16 @@ class _Dialogue:
         refused: dict[str, tuple[int, bytes]] = {}
         for one in (*to, *too):
             answer = self._client.rcpt(one)
-            if answer[0] == 421:
+            if answer[0] == 421 or not 200 <= answer[0] < 600:
                 self._expect(f"RCPT TO <{one}>", answer, 250)
             if answer[0] not in (250, 251, 252):
                 refused[one] = answer
-        later = [one for one in to if one in refused and refused[one][0] // 100 == 4]
+        later = [one for one in to if one in refused and _soon(refused[one])]
         if later or all(one in refused for one in to):
             names = ", ".join(f"<{one}>" for one in later or to)
-            self._expect(f"RCPT TO {names}", refused[(later or to)[0]], 250)
+            # Where one may take it some day, all of it is tried again.
+            answer = min((refused[one] for one in later or to), key=lambda answer: answer[0] // 100)
+            self._expect(f"RCPT TO {names}", answer, 250)
         return [f"Not sent to {one}: {self._quoted(answer)}" for one, answer in refused.items()]
 
     def _expect(self, step: str, answer: tuple[int, bytes], wanted: int) -> None:
@@ -243,7 +254,13 @@ class _Dialogue:
         lost = type(error).__name__ == "SMTPServerDisconnected" and error.__context__ is None
         said = unreached(ConnectionError() if lost else error, self._origin)
         doubt = ", so the message may or may not have arrived." if self._asked else "."
-        raise DeliveryError(said.message.rstrip(".") + doubt, said.hint, passing=True, uncertain=self._asked) from None
+        mute = self._there.tls != "at once" and not self._greeted
+        raise DeliveryError(
+            said.message.rstrip(".") + doubt,
+            said.hint or (f"{_AT_ONCE}." if mute else ""),
+            passing=said.passing or self._asked,
+            uncertain=self._asked,
+        ) from None
 
     def _leave(self) -> None:
         from smtplib import SMTPException
@@ -251,6 +268,16 @@ class _Dialogue:
         with suppress(OSError, SMTPException, ValueError):
             self._client.sock.settimeout(_GOODBYE)  # type: ignore[union-attr]
             self._client.docmd("QUIT")
+
+
+def _soon(answer: tuple[int, bytes]) -> bool:
+    """Whether a recipient is refused for the moment.
+
+    A mailbox that is full or switched off stays so for longer, and must not keep the others from being told
+    (https://www.rfc-editor.org/rfc/rfc3463#section-3.3).
+    """
+    code, said = answer
+    return code // 100 == 4 and re.match(rb"\s*4\.2\.[12]\b", said) is None
 
 
 def _loopback(there: Server) -> bool:
@@ -287,7 +314,7 @@ def _noting(body: bytes, notes: Iterable[str]) -> bytes:
     from email.policy import SMTP
     from html import escape
 
-    made = message_from_bytes(body, policy=SMTP)
+    made = message_from_bytes(body, policy=SMTP.clone(refold_source="none"))
     for part in made.iter_parts():
         text = part.get_content().replace("\r\n", "\n")
         if part.get_content_subtype() == "html":
