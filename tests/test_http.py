@@ -75,9 +75,14 @@ def test_a_login_of_its_own_comes_before_the_one_in_the_address(
     assert server.asked[-1].headers["authorization"] == expected
 
 
-@pytest.mark.parametrize(("body", "gone"), [(b"Could not find it", True), (b"later", False)])
-def test_what_is_gone_is_gone_whatever_the_status(http: Http, server: StandIn, body: bytes, gone: bool) -> None:
-    server.faults.append(answer(500, body=body))
+@pytest.mark.parametrize(
+    ("status", "body", "gone"),
+    [(500, b"Could not find it", True), (500, b"later", False), (504, b"Could not find it", False)],
+)
+def test_what_is_gone_is_gone_also_where_the_server_takes_it_for_its_own_fault(
+    http: Http, server: StandIn, status: int, body: bytes, gone: bool
+) -> None:
+    server.faults += [answer(status, body=body)] * 9
     error = refusal(http, structs.replace(ask(server, "PATCH"), gone=("Could not find",)))
     assert (error.gone, error.passing) == (gone, not gone)
 

@@ -397,7 +397,7 @@ IDS = {("slack", "Ada Lovelace"): "U024BE7LH"}
 
 
 def calls(*updates: Update) -> list[list[str]]:
-    told = mentioned(updates, lambda to, author: IDS.get((to, author), ""))
+    told = mentioned(updates, lambda to, names: next((IDS[to, n] for n in names if (to, n) in IDS), ""))
     return [[one.mention for one in each.payload.stories] for each in told if isinstance(each.payload, Digest)]
 
 
@@ -407,6 +407,11 @@ def test_the_author_of_what_failed_is_called() -> None:
 
 def test_only_where_the_author_is_known_and_has_an_id() -> None:
     assert calls(update(to="discord"), update(structs.replace(story(), author=""))) == [[""], [""]]
+
+
+def test_an_author_goes_by_an_address_and_a_login_too() -> None:
+    unnamed = structs.replace(story(), author="", known_as=("ada@example.com", "Ada Lovelace"))
+    assert calls(update(unnamed)) == [["U024BE7LH"]]
 
 
 def test_an_edit_calls_nobody_and_the_reply_beside_it_does() -> None:

@@ -61,7 +61,9 @@ def described(
 def _with(update: Update, known: Mapping[tuple[Repository, str], Described]) -> Update:
     def told(story: Story) -> Story:
         found = known.get((story.outcome.repository, story.outcome.commit))
-        return structs.replace(story, subject=found.subject, author=found.author) if found else story
+        if found is None:
+            return story
+        return structs.replace(story, subject=found.subject, author=found.author, known_as=found.known_as)
 
     if not isinstance(update.payload, Digest):
         return update
@@ -82,10 +84,12 @@ def _asked(
             found[commit] = outlet.described(*commit)
 
     at_once(ask, wanted)
-    return {
-        key: structs.replace(one, subject=first_line(one.subject)[:300], author=first_line(one.author)[:100])
-        for key, one in found.items()
-    }
+    return {key: _bounded(one) for key, one in found.items()}
+
+
+def _bounded(one: Described) -> Described:
+    others = tuple(first_line(name)[:100] for name in one.known_as[:3])
+    return Described(first_line(one.subject)[:300], first_line(one.author)[:100], one.url, others)
 
 
 def _subjects(looks: Iterable[Look], happened: Events) -> dict[tuple[Repository, str], Described]:

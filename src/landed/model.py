@@ -409,6 +409,8 @@ class Described(Struct, frozen=True):
     """The name of who wrote it, as people see it; empty where only an e-mail address is known."""
     url: str = ""
     """Its page, where the host names one of its own."""
+    known_as: tuple[str, ...] = ()
+    """What else the author goes by, as far as the host says: e-mail address and login."""
 
 
 class Story(Struct, frozen=True):
@@ -416,7 +418,7 @@ class Story(Struct, frozen=True):
 
     outcome: Outcome
     broken_for: int = 0
-    """Seconds between the failure being told and now, when it is over."""
+    """Seconds between the failure being told and its end, or now where nobody knows better."""
     rolled_back_from: str = ""
     """The commit that this one, told before, has replaced."""
     superseded_by: str = ""
@@ -428,6 +430,8 @@ class Story(Struct, frozen=True):
     subject: str = ""
     """The first line of the commit's message."""
     author: str = ""
+    known_as: tuple[str, ...] = ()
+    """What else the author goes by; never shown."""
     mention: str = ""
     """How the service calls the person who is to be called by name here; empty for nobody."""
     words: tuple[str, ...] = ()

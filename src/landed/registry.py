@@ -74,6 +74,8 @@ class ChatType(Struct, frozen=True):
     """Whether somebody can be called by name."""
     whole: bool = False
     """Of occurrences: whether it is told of a commit on a whole cluster, too."""
+    attributes: bool = False
+    """Whether what a Secret calls ``headers`` are a message's attributes, which may be any text."""
     account: str = ""
     """Why it takes no ``serviceAccountName``, where notification-controller does."""
 
@@ -202,7 +204,8 @@ CHAT = {
     ),
     "googlepubsub": ChatType(
         "googlepubsub", "Google Pub/Sub", "events", "address channel token headers", "address channel",
-        since="v1beta2", schemes=(), door="google", extra="googlepubsub", imports="google.auth", account=_NO_ACCOUNT,
+        since="v1beta2", schemes=(), door="google", extra="googlepubsub", imports="google.auth", attributes=True,
+        account=_NO_ACCOUNT,
     ),
     "nats": ChatType(
         "nats", "NATS", "events", "address channel username password creds nkey", "address channel", since="v1beta3",

@@ -542,6 +542,19 @@ def test_headers(type_: str) -> None:
     assert [name for name, _ in done.channel.headers] == sorted(name for name, _ in done.channel.headers)
 
 
+def test_attributes_may_be_any_text() -> None:
+    """What is called a header there becomes an attribute of the message."""
+    text = "host: eu\nin words: プラット\n"
+    done = work(provider("googlepubsub", "project-1", channel="topic"), {"headers": text})
+    assert {name: value.reveal() for name, value in done.channel.headers} == {"host": "eu", "in words": "プラット"}
+    assert done.notes == ()
+
+
+def test_blanks_between_addresses_are_none_of_them() -> None:
+    done = work(provider("nats", "nats://a.example.com:4222 , b.example.com", channel="flux"), None)
+    assert done.channel.address.reveal() == "nats://a.example.com:4222,b.example.com"
+
+
 # ── proxies, certificates, timeouts ─────────────────────────────────────────────────────────────────────────────────
 
 #: What the types have to have in the Provider itself, address apart.

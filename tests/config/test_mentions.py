@@ -160,3 +160,12 @@ def test_whatever_is_in_it_is_read_or_refused(tmp_path_factory: pytest.TempPathF
     else:
         refusal = "--mentions"
     assert refusal.startswith("--mentions")
+
+
+def test_an_author_is_known_by_several_names(file: Path) -> None:
+    found = read(file, "Ada Lovelace: U1\nada@example.com: U2\nslack:\n  octocat: U3\n")
+    assert found.of("slack", "", "Ada Lovelace", "ada@example.com") == "U1"
+    assert found.of("slack", "", "A. L.", "ADA@example.com") == "U2"
+    assert found.of("slack", "", "Ada Lovelace", "ada@example.com", "octocat") == "U3", "what is said of Slack alone"
+    assert found.of("discord", "", "", "octocat") == ""
+    assert found.of("slack", "") == ""

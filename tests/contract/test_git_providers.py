@@ -471,7 +471,8 @@ def test_a_commit_is_described_with_one_request(world: World) -> None:
     shown = world.described(provider)
 
     page = HOSTS[world.type].shown_at.format(path=world.path, commit=COMMIT)
-    assert shown == Described("Raise the image to 6.5.0", "Jane Doe", f"{world.standin.web_url}{page}" if page else "")
+    place = f"{world.standin.web_url}{page}" if page else ""
+    assert shown == Described("Raise the image to 6.5.0", "Jane Doe", place, ("jane@example.com",))
     assert [asked.method for asked in world.standin.asked] == ["GET"]
     assert world.waits == []
 

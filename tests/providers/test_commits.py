@@ -77,8 +77,31 @@ def test_a_user_whom_the_host_knows_is_called_as_people_see_it_there(type_: str)
     with HOSTS[type_].make() as standin:
         standin.display_name = "Dr. Jane Doe"
 
-        assert connect(type_, standin).described(status(type_).repository, COMMIT).author == "Dr. Jane Doe"
+        shown = connect(type_, standin).described(status(type_).repository, COMMIT)
+
+        assert (shown.author, shown.known_as) == ("Dr. Jane Doe", ("jane@example.com", "jdoe"))
         assert standin.violations == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "email", "login"),
+    [
+        ("github", "1234567+octo-cat@users.noreply.github.com", "octo-cat"),
+        ("github", "octocat@users.noreply.github.example.com", "octocat"),
+        ("gitlab", "1234567-jane.doe@users.noreply.gitlab.com", "jane.doe"),
+        ("github", "octocat@noreply.github.com", ""),
+        ("azuredevops", "", ""),
+    ],
+)
+def test_a_private_address_has_the_login_in_it(type_: str, email: str, login: str) -> None:
+    with HOSTS[type_].make() as standin:
+        repository = status(type_).repository
+        where = "acme/platform/_git/fleet" if type_ == "azuredevops" else repository.path
+        standin.commits[where, COMMIT] = Pushed(email=email)
+
+        shown = connect(type_, standin).described(repository, COMMIT)
+
+        assert shown.known_as == tuple(filter(None, (email, login)))
 
 
 def test_the_requests_are_the_ones_that_are_documented() -> None:
@@ -91,7 +114,7 @@ def test_the_requests_are_the_ones_that_are_documented() -> None:
     assert asked == {
         "azuredevops": "/acme/platform/_apis/git/repositories/fleet/commits/SHA?api-version=5.0",
         "bitbucket": "/2.0/repositories/acme/fleet/commit/SHA"
-        "?fields=hash,message,author.raw,author.user.display_name,links.html.href",
+        "?fields=hash,message,author.raw,author.user.display_name,author.user.nickname,links.html.href",
         "bitbucketserver": "/rest/api/latest/projects/ACME/repos/fleet/commits/SHA",
         "gitea": "/api/v1/repos/acme/fleet/git/commits/SHA?stat=false&verification=false&files=false",
         "github": "/repos/acme/fleet/git/commits/SHA",
@@ -152,7 +175,7 @@ def test_python_gitlab_reads_the_same() -> None:
         read = theirs.projects.get("acme/platform/fleet", lazy=True).commits.get(COMMIT)
 
         shown = connect("gitlab", standin).described(status("gitlab").repository, COMMIT)
-        assert shown == Described(read.title, read.author_name, read.web_url)
+        assert shown == Described(read.title, read.author_name, read.web_url, (read.author_email,))
 
 
 def test_pygithub_reads_the_same() -> None:
@@ -162,7 +185,7 @@ def test_pygithub_reads_the_same() -> None:
         read = theirs.get_repo("acme/fleet").get_git_commit(COMMIT)
 
         shown = connect("github", standin).described(FLEET, COMMIT)
-        assert shown == Described(read.message.splitlines()[0], read.author.name, read.html_url)
+        assert shown == Described(read.message.splitlines()[0], read.author.name, read.html_url, (read.author.email,))
 
 
 def test_microsofts_own_client_reads_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -190,7 +213,7 @@ def test_microsofts_own_client_reads_the_same(monkeypatch: pytest.MonkeyPatch, t
         read = GitClient(url, BasicAuthentication("", AZURE_WRITER)).get_commit(COMMIT, "fleet", "platform")
 
         shown = connect("azuredevops", standin).described(status("azuredevops").repository, COMMIT)
-        assert shown == Described(read.comment.splitlines()[0], read.author.name, read.remote_url)
+        assert shown == Described(read.comment.splitlines()[0], read.author.name, read.remote_url, (read.author.email,))
 
 
 @pytest.mark.parametrize("type_", sorted(HOSTS))
@@ -247,7 +270,7 @@ def test_an_outlet_passes_it_on() -> None:
         shown = GitOutlet(host, "github", Turns()).described(FLEET, COMMIT)
 
         page = f"{standin.web_url}/acme/fleet/commit/{COMMIT}"
-        assert shown == Described("Raise the image to 6.5.0", "Jane Doe", page)
+        assert shown == Described("Raise the image to 6.5.0", "Jane Doe", page, ("jane@example.com",))
 
 
 @pytest.mark.parametrize("type_", sorted(type_ for type_, kind in providers.GIT.items() if kind.takes != "statuses"))

@@ -211,7 +211,7 @@ class Bitbucket:
         pushed = self.commits.get((repository, commit), Pushed())
         author: dict[str, Any] = {"type": "author", "raw": f"{pushed.author} <{pushed.email}>"}
         if self.display_name:
-            author["user"] = {"type": "user", "display_name": self.display_name, "uuid": "{9}"}
+            author["user"] = {"type": "user", "display_name": self.display_name, "nickname": "jdoe", "uuid": "{9}"}
         page = {"html": {"href": f"{self.web_url}/{repository}/commits/{commit}"}, "self": {"href": f"{_PLACE}/x"}}
         entry = {"type": "commit", "hash": commit, "date": pushed.at, "message": pushed.message, "author": author}
         return _chosen(entry | {"links": page, "parents": []}, fields)

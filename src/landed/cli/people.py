@@ -50,8 +50,8 @@ def wishes(o: Options, outlets: Mapping[str, Outlet], *, all_known: bool = True)
         def template_of(destination: str) -> Template | None:
             return template(*found[destination]) if destination in found else None
 
-        def mention_of(destination: str, author: str) -> str:
-            return called.of(*found[destination], author) if destination in found else ""
+        def mention_of(destination: str, author: Sequence[str]) -> str:
+            return called.of(*found[destination], *author) if destination in found else ""
 
         told, warnings = worded(updates, template_of, o.target_url or run_url(os.environ))
         told = mentioned(told, mention_of)
@@ -70,8 +70,9 @@ def wishes(o: Options, outlets: Mapping[str, Outlet], *, all_known: bool = True)
 
 
 def _wrong_id(file: str, outlet: ChannelOutlet, story: Story) -> str:
+    author = quoted(story.author or story.known_as[0])
     return (
-        f"{file}: {quoted(story.mention)} for {quoted(story.author)} calls nobody on {outlet.destination.name}."
+        f"{file}: {quoted(story.mention)} for {author} calls nobody on {outlet.destination.name}."
         f" docs/channels.md has the form of an id for {CHAT[outlet.type].called}."
     )
 

@@ -39,11 +39,13 @@ class Mentions(Struct, frozen=True):
     lines: Mapping[str, int] = {}
     """Where each of these stands."""
 
-    def of(self, type_: str, provider: str, author: str) -> str:
-        """The id of an author on a channel, the most particular wins; "" where nobody is to be called."""
-        name = _name(author)
-        found = (self.ids.get(key, {}).get(name, "") for key in dict.fromkeys((provider or type_, type_, "")))
-        return next(filter(None, found), "") if name else ""
+    def of(self, type_: str, provider: str, *author: str) -> str:
+        """The id of an author, by all that they go by, on a channel. The most particular scope wins, and within it the
+        first name; "" where nobody is to be called.
+        """
+        names = [name for name in map(_name, author) if name]
+        scopes = [self.ids.get(key, {}) for key in dict.fromkeys((provider or type_, type_, ""))]
+        return next(filter(None, (ids.get(name, "") for ids in scopes for name in names)), "")
 
     def check(self, there: Collection[tuple[str, str]]) -> None:
         """Raise ConfigurationError where a Provider is named that is not there, or can call nobody; ``there`` has the

@@ -58,7 +58,7 @@ def refusal(request: Request, answer: Response, uncertain: bool) -> DeliveryErro
             "Check the address: it should be the final one.",
         )
     said = f": {answer.excerpt}" if answer.excerpt else "."
-    gone = any(_says(answer, sign) for sign in request.gone)
+    gone = answer.status not in LATER and any(_says(answer, sign) for sign in request.gone)
     return DeliveryError(
         f"{answer.origin} answered {status_text(answer.status)}{said}",
         _hint(request, answer),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import MsgspecError, Struct, structs
 
@@ -26,6 +26,8 @@ PAUSE = 0.5
 LIMIT = 300
 URL_LIMIT = 2000
 
+_PRIVATE = re.compile(r"(?:[0-9]+[+-])?([A-Za-z0-9_.-]+)@users\.noreply\.[a-z0-9.-]+", re.ASCII)
+
 #: Nothing that a message would have to escape, and no user before the host.
 _PLAIN_URL = re.compile(r"https?://[\w.:/%~?=&#+,;-]+", re.ASCII)
 
@@ -38,6 +40,8 @@ class Shown(Struct, frozen=True):
     author: str = ""
     """As people see it; an e-mail address is taken off."""
     url: str = ""
+    email: str = ""
+    login: str = ""
 
 
 def hurried(host: GitHost) -> GitHost:
@@ -80,7 +84,9 @@ class Commits:
             raise self._asker.nonsense(task, answer) from None
         if shown.hash.lower() != commit.lower():
             raise self._asker.nonsense(task, answer)
-        return Described(_first_line(shown.message), _name(shown.author), _page(self._host, shown.url))
+        return Described(
+            _first_line(shown.message), _name(shown.author), _page(self._host, shown.url), tuple(_others(shown))
+        )
 
     def _ask(self, task: Task, url: str) -> Answer:
         """As ``Asker.ask``. While a second try has been in vain, there is no other one."""
@@ -108,6 +114,16 @@ def _name(author: str) -> str:
     """``Jane Doe`` of ``Jane Doe <jane@example.com>``; empty where there is an address only."""
     name = _first_line(author.partition("<")[0])
     return "" if "@" in name and " " not in name else name
+
+
+def _others(shown: Shown) -> Iterator[str]:
+    """E-mail address and login, as far as they are known. A private address has the login in it
+    (https://docs.github.com/en/account-and-profile/reference/email-addresses-reference#your-noreply-email-address ,
+    https://docs.gitlab.com/user/profile/#use-an-automatically-generated-private-commit-email).
+    """
+    private = _PRIVATE.fullmatch(shown.email)
+    login = shown.login or (private[1] if private else "")
+    yield from filter(None, map(_first_line, (shown.email, login)))
 
 
 def _page(host: GitHost, url: str) -> str:

@@ -93,11 +93,11 @@ def worded(
     return tuple(map(told, updates)), tuple(filter(None, warnings))
 
 
-def mentioned(updates: Sequence[Update], mention_of: Callable[[str, str], str]) -> tuple[Update, ...]:
+def mentioned(updates: Sequence[Update], mention_of: Callable[[str, Sequence[str]], str]) -> tuple[Update, ...]:
     """``updates``, with who is to be called for a failure: in a new message or in a reply, where people are notified.
 
     An edit notifies nobody. Where a new message is answered in its thread at once, the answer calls.
-    ``mention_of`` has the id of a commit's author, by the destination's name and theirs; "" for nobody.
+    ``mention_of`` has the id of a commit's author, by the destination's name and all that they go by; "" for nobody.
     """
     answered = {key for update in updates if _reply(update) for key in _about(update)}
 
@@ -106,8 +106,8 @@ def mentioned(updates: Sequence[Update], mention_of: Callable[[str, str], str]) 
         if not isinstance(digest, Digest) or (digest.handle and not digest.reply):
             return update
         stories = tuple(
-            structs.replace(story, mention=mention_of(update.destination, story.author))
-            if story.state is State.FAILURE and story.author and (digest.reply or key not in answered)
+            structs.replace(story, mention=mention_of(update.destination, (story.author, *story.known_as)))
+            if story.state is State.FAILURE and (digest.reply or key not in answered)
             else story
             for story, key in zip(digest.stories, _about(update), strict=True)
         )

@@ -19,6 +19,8 @@ CONNECTOR = ".webhook.office.com"
 _TOKENS = ("token", "creds", "nkey")
 #: What a header may be called. https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 _HEADER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+#: Between several addresses blanks may stand.
+_LISTED = re.compile(r"\s*,\s*")
 #: What the connection says of itself.
 _OURS = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 
@@ -95,9 +97,12 @@ def _address(case: Case) -> Secret:
     if not address:
         if "address" in case.kind.needs:
             _nowhere(case)
-    elif schemes == WEB:
+        return address
+    if schemes == WEB:
         case.check_web(address)
-    elif case.check_address(address) and schemes:
+        return address
+    address = Secret(_LISTED.sub(",", address.reveal()))
+    if case.check_address(address) and schemes:
         case.check_scheme(address, schemes)
     return address
 
@@ -192,12 +197,12 @@ def headers(case: Case) -> tuple[tuple[str, Secret], ...]:
     if not text:
         return ()
     read = _pairs(text)
-    if read is None or not all(_header(name, value) for name, value in read.items()):
+    if read is None or not (case.kind.attributes or all(_header(name, value) for name, value in read.items())):
         case.problem(
             "spec.secretRef", "`headers` is not a map of names and values", "Write one a line, such as X-Team: platform"
         )
         return ()
-    ours = sorted(name for name in read if name.lower() in _OURS)
+    ours = [] if case.kind.attributes else sorted(name for name in read if name.lower() in _OURS)
     if ours:
         case.note(f"in `headers`, {', '.join(ours)} has no effect: the connection sets it.")
     return tuple((name, Secret(value.strip())) for name, value in sorted(read.items()) if name not in ours)

@@ -27,6 +27,8 @@ class ProviderType(Struct, frozen=True):
     """What its address may begin with; none where it is no URL."""
     since: str = ""
     """The version of Flux's API that knows it first; empty where it is ours."""
+    attributes: bool = False
+    """Whether its ``headers`` are attributes of a message, which may be any text."""
 
 
 _NO_EXPRESSION = "only types that set commit statuses take it"
@@ -47,6 +49,7 @@ def _chat(kind: ChatType) -> ProviderType:
         _refused(kind.uses, kind.account),
         schemes=kind.schemes,
         since=kind.since,
+        attributes=kind.attributes,
     )
 
 

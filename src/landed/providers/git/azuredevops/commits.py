@@ -19,6 +19,7 @@ from landed.providers.git.azuredevops.api import Api
 
 class _Author(Struct):
     name: str | None = None
+    email: str | None = None
 
 
 class _Commit(Struct):
@@ -41,5 +42,5 @@ def reader(host: GitHost, *, turns: TokenBucket | None, sleep: Callable[[float],
 
 def _shown(text: str) -> Shown:
     shown = decode(text, _Commit)
-    author = shown.author.name if shown.author else None
-    return Shown(shown.commitId, shown.comment, author or "", shown.remoteUrl or "")
+    author = shown.author or _Author()
+    return Shown(shown.commitId, shown.comment, author.name or "", shown.remoteUrl or "", author.email or "")

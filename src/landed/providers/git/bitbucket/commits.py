@@ -12,11 +12,12 @@ from landed.providers.commits import Shown
 
 #: What is asked for: an answer is long otherwise.
 #: https://developer.atlassian.com/cloud/bitbucket/rest/intro/#partial-response
-FIELDS = "fields=hash,message,author.raw,author.user.display_name,links.html.href"
+FIELDS = "fields=hash,message,author.raw,author.user.display_name,author.user.nickname,links.html.href"
 
 
 class _User(Struct):
     display_name: str | None = None
+    nickname: str | None = None
 
 
 class _Author(Struct):
@@ -44,6 +45,8 @@ def shown(text: str) -> Shown:
     """The commit that an answer shows. Raises MsgspecError."""
     commit = decode(text, _Commit)
     author = commit.author or _Author()
-    known = author.user.display_name if author.user else None
+    user = author.user or _User()
     page = commit.links.html.href if commit.links and commit.links.html else None
-    return Shown(commit.hash, commit.message, known or author.raw or "", page or "")
+    email = (author.raw or "").partition("<")[2].partition(">")[0]
+    name = user.display_name or author.raw or ""
+    return Shown(commit.hash, commit.message, name, page or "", email, user.nickname or "")

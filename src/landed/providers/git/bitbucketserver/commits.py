@@ -15,6 +15,7 @@ class _Person(Struct):
     name: str | None = None
     """Of an author that Bitbucket knows it is the name to sign in with."""
     displayName: str | None = None
+    emailAddress: str | None = None
 
 
 class _Commit(Struct):
@@ -27,4 +28,6 @@ def shown(text: str) -> Shown:
     """The commit that an answer shows. Raises MsgspecError."""
     commit = decode(text, _Commit)
     author = commit.author or _Person()
-    return Shown(commit.id, commit.message, author.displayName or author.name or "")
+    login = author.name if author.displayName else None
+    name = author.displayName or author.name or ""
+    return Shown(commit.id, commit.message, name, "", author.emailAddress or "", login or "")

@@ -23,6 +23,7 @@ _BRIEFLY = "stat=false&verification=false&files=false"
 
 class _Signature(Struct):
     name: str | None = None
+    email: str | None = None
 
 
 class _Content(Struct):
@@ -32,6 +33,7 @@ class _Content(Struct):
 
 class _User(Struct):
     full_name: str | None = None
+    login: str | None = None
 
 
 class _Commit(Struct):
@@ -57,6 +59,7 @@ def reader(host: GitHost, *, turns: TokenBucket | None, sleep: Callable[[float],
 
 def _shown(text: str) -> Shown:
     shown = decode(text, _Commit)
-    known = shown.author.full_name if shown.author else None
-    signed = shown.commit.author.name if shown.commit.author else None
-    return Shown(shown.sha, shown.commit.message, known or signed or "", shown.html_url or "")
+    known, signed = shown.author or _User(), shown.commit.author or _Signature()
+    name = known.full_name or signed.name or ""
+    page = shown.html_url or ""
+    return Shown(shown.sha, shown.commit.message, name, page, signed.email or "", known.login or "")

@@ -25,6 +25,7 @@ MAY_READ = (
 
 class _Author(Struct):
     name: str | None = None
+    email: str | None = None
 
 
 class _Commit(Struct):
@@ -50,5 +51,5 @@ def reader(host: GitHost, like: Api, *, turns: TokenBucket | None, sleep: Callab
 
 def _shown(text: str) -> Shown:
     shown = decode(text, _Commit)
-    author = shown.author.name if shown.author else None
-    return Shown(shown.sha, shown.message, author or "", shown.html_url or "")
+    author = shown.author or _Author()
+    return Shown(shown.sha, shown.message, author.name or "", shown.html_url or "", author.email or "")

@@ -23,6 +23,7 @@ class _Commit(Struct):
     message: str
     """Whole: GitLab cuts ``title``."""
     author_name: str | None = None
+    author_email: str | None = None
     web_url: str | None = None
 
 
@@ -41,4 +42,4 @@ def reader(host: GitHost, *, turns: TokenBucket | None, sleep: Callable[[float],
 
 def _shown(text: str) -> Shown:
     shown = decode(text, _Commit)
-    return Shown(shown.id, shown.message, shown.author_name or "", shown.web_url or "")
+    return Shown(shown.id, shown.message, shown.author_name or "", shown.web_url or "", shown.author_email or "")
