@@ -406,6 +406,17 @@ def test_cut_short_at_the_very_first_run_it_does_not_tell_old_news_later(world: 
     assert stories == [("prod", State.FAILURE)]
 
 
+def test_in_quiet_hours_a_cluster_that_is_new_is_looked_at_from_then_on(world: World) -> None:
+    """Or what comes and goes there in its first night is nobody's news."""
+    world.run()
+    reached = world.told().seen
+    world.chat.destination = structs.replace(world.chat.destination, quiet=lambda now: (now - 60, now + 60))
+    world.seen["stage"] = LIVE
+    report = world.run()
+    assert (len(report.notes), world.chat.messages) == (1, [])
+    assert world.told().seen == reached | {"stage": reached["prod"]}
+
+
 # ── clusters ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -372,8 +372,8 @@ def _remember(
 ) -> None:
     """Take down how far this look reached, if everything it brought is told, and write the ledger.
 
-    Where something is ``held`` for later, histories are wanted from the same time on again; what others were told of
-    changes is taken down all the same.
+    Where something is ``held`` for later, histories are wanted from the same time on again, of a new cluster from now
+    on; what others were told of changes is taken down all the same.
     """
     failed = any(delivery.error for delivery in deliveries)
     if not failed:
@@ -382,8 +382,10 @@ def _remember(
         from landed.plan.changes import take_stock
 
         take_stock(looks, told)
-    if not failed and not held:
-        told.seen.update({look.cluster: _reach(told, look) for look in looks if not look.error})
+    if not failed:
+        new = {look.cluster for look in looks if look.cluster not in told.seen}  # from here on, nothing goes unseen
+        reached = (look for look in looks if not look.error and (not held or look.cluster in new))
+        told.seen.update({look.cluster: _reach(told, look) for look in reached})
     line.parts.ledger.save(told)
 
 

@@ -88,6 +88,11 @@ def test_in_quiet_hours_failures_are_told_and_the_rest_after(place: Place, capsy
     assert len(place.report(APP.unhealthy(MAIN_B), arguments=quiet)) == 1
 
     assert place.report(APP.live(MAIN_B), arguments=quiet) == []
+    capsys.readouterr()
+    assert enter(["preview", "--from-file", "cluster.json", "--slack-webhook", place.slack.address, *quiet]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "Nothing would be sent now.\n"
+    assert "quiet hours" in shown.err
     (told,) = place.report(APP.live(MAIN_B), arguments=("--quiet-hours", LATER))
 
     assert "Recovered" in told

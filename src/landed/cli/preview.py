@@ -55,13 +55,15 @@ def command(situation: str | None, **values: Any) -> int:
     console = console_for(o, secrets(o))
     with line(o, console) as whole:
         if situation:
-            code, previews = 0, tuple(_of_example(whole, situation))
+            code, notes, previews = 0, (), tuple(_of_example(whole, situation))
         else:
             report = run(whole, once_only)
-            code, previews = report.exit_code, tuple(_of_updates(whole, report.planned))
+            code, notes, previews = report.exit_code, report.notes, tuple(_of_updates(whole, report.planned))
             problems(report, console)
     console.close()
-    console.show(rendered(console.hidden(previews), o.output))
+    console.show(rendered(console.hidden(previews), o.output, news=bool(notes)))
+    for note in notes:
+        console.note(note)
     if not whole.parts.outlets:
         console.warn("There is nobody to tell: no Git host's token, no channel and no manifests are given.")
     return code

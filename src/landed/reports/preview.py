@@ -27,12 +27,12 @@ class Preview(Struct, frozen=True):
     """Secret ones as ``***``."""
 
 
-def rendered(previews: Sequence[Preview], format_: str) -> str:
-    """All of them, in order. ``format_`` is ``text`` or ``json``."""
+def rendered(previews: Sequence[Preview], format_: str, *, news: bool = False) -> str:
+    """All of them, in order. ``format_`` is ``text`` or ``json``; ``news`` is whether there is some beyond these."""
     if format_ == "json":
         return written({"schema": SCHEMA, "would_send": [_value(preview) for preview in previews]}, indent=2) + "\n"
     if not previews:
-        return "Nothing would be sent: there is no news for anybody.\n"
+        return "Nothing would be sent now.\n" if news else "Nothing would be sent: there is no news for anybody.\n"
     return "\n".join(_blocks(previews))
 
 
