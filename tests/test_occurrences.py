@@ -358,6 +358,27 @@ def test_what_a_run_that_was_killed_may_have_fired_is_ended(severity: str) -> No
     assert service.said(at(MAIN_B)) == []
 
 
+@pytest.mark.parametrize(("severity", "commit"), [("info", B), ("error", "")])
+def test_what_a_run_that_was_killed_may_have_fired_of_a_source_is_ended(severity: str, commit: str) -> None:
+    service = Service(alert(source("GitRepository", namespace="flux-system"), severity=severity))
+    service.see(fetching("True"))
+    service.runs.told.begin([Intent("Alert apps/ops", "prod GitRepository/flux-system/fleet", "")])
+    assert service.said(fetching("False")) == [(State.FAILURE, "", "")]
+    service.runs.told.destinations["Alert apps/ops"].clear()
+    assert service.said(fetching("True")) == [(State.SUCCESS, commit, "")]
+    service.runs.told.settle()
+    assert service.said(fetching("True")) == []
+
+
+def test_what_a_run_that_was_killed_may_have_said_of_a_silent_controller_is_ended() -> None:
+    service = Service(alert(severity="error"))
+    line = "prod Deployment/flux-system/kustomize-controller"
+    service.runs.told.begin([Intent("Alert apps/ops", line, "")])
+    assert [o.state for o in service.see(aged(3600), seconds=3600)] == [State.STALE]
+    service.runs.told.destinations["Alert apps/ops"].clear()
+    assert [(o.key, o.state) for o in service.see(aged(0))] == [(line, State.SUCCESS)]
+
+
 def test_what_a_run_that_was_killed_may_have_ended_fires_again() -> None:
     service = Service(alert())
     service.see(at(MAIN_B, "BuildFailed"))
@@ -393,6 +414,26 @@ def test_a_failure_of_a_commit_that_the_source_has_taken_back_is_ended() -> None
     assert service.said(back) == [(State.FAILURE, C, "")]
     assert service.said(at(MAIN_B)) == [(State.SUCCESS, B, "2")]
     assert service.said(at(MAIN_B)) == []
+
+
+def test_a_wait_for_a_commit_that_the_source_takes_back_is_ended_by_what_still_fails() -> None:
+    """What services keep apart, as alerts of waits, is closed by the failure; and a run that was killed may have told
+    of a success meanwhile.
+    """
+    service = Service(alert())
+    service.see(at(MAIN_B, "BuildFailed"))
+    service.see(waits(MAIN_C))
+    assert service.said(at(MAIN_B, "BuildFailed")) == [(State.FAILURE, B, "2")]
+    assert service.said(at(MAIN_B, "BuildFailed")) == []
+    assert service.said(at(MAIN_B)) == [(State.SUCCESS, B, "3")]
+
+
+def test_a_failure_that_stands_is_not_told_again_after_one_of_another_commit_that_came_and_went() -> None:
+    service = Service(alert())
+    service.see(at(MAIN_B, "ReconciliationFailed"))
+    both = gone(at(MAIN_B, "ReconciliationFailed"), "ReconciliationFailed")
+    assert service.said(both) == [(State.FAILURE, C, "1")]
+    assert service.said(both) == []
 
 
 def test_what_is_live_beside_a_wait_does_not_end_it() -> None:

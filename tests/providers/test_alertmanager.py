@@ -16,6 +16,7 @@ from landed import render
 from landed.errors import DeliveryError
 from landed.http import Http, Response
 from landed.model import Channel, Mark, Occurrence, Secret, State, Update
+from landed.outcomes import SOURCE_KINDS, helmreleases, kustomizations
 from landed.providers.chat.alertmanager import FIRES, acknowledged, requests
 from landed.providers.outlet import ChannelOutlet
 
@@ -87,6 +88,14 @@ def test_a_failure_fires_with_flux_s_labels() -> None:
         "generatorURL": f"https://github.com/acme/fleet/commit/{COMMIT}",
     }
     assert not any(map(fires, others))
+
+
+def test_a_long_message_stands_once_in_full() -> None:
+    what = it(State.FAILURE)
+    long = structs.replace(what, event=structs.replace(what.event, message="x" * 50_000))
+    alert, *others = sent(long)
+    assert len(alert["annotations"]["message"]) == 10_000
+    assert {len(other["annotations"]["message"]) for other in others} == {1000}
 
 
 def test_what_changes_with_each_commit_is_no_label() -> None:
@@ -161,9 +170,12 @@ def test_a_success_resolves_by_the_very_labels_that_fired() -> None:
     assert handle(over) == ""
 
 
-def test_an_end_is_never_before_its_beginning() -> None:
-    (first, *_) = sent(it(State.SUCCESS, at=AT - 500, handle=handle(it(State.FAILURE))))
-    assert first["startsAt"] == first["endsAt"] == "2026-09-21T14:13:20Z"
+@pytest.mark.parametrize(("at", "told"), [(AT - 500, 0), (AT + 900, AT - 440), (AT - 440, AT + 900)])
+def test_an_end_is_over_by_either_clock_and_never_before_its_beginning(at: int, told: int) -> None:
+    """What ends in the future does not end for Alertmanager, and the alert would fire for years."""
+    over = structs.replace(it(State.SUCCESS, at=at, handle=handle(it(State.FAILURE))), told=told)
+    for alert in sent(over):
+        assert alert["startsAt"] == alert["endsAt"] == render.rfc3339(min(at, told or at) - 60)
 
 
 def test_where_nothing_is_known_what_is_likely_is_resolved() -> None:
@@ -174,10 +186,35 @@ def test_where_nothing_is_known_what_is_likely_is_resolved() -> None:
     assert not any(map(fires, alerts))
 
 
+def of(kind: str, reason: str, state: State) -> Occurrence:
+    what = it(state, reason=reason)
+    event = structs.replace(what.event, involvedObject=structs.replace(what.event.involvedObject, kind=kind))
+    return structs.replace(what, event=event)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        *(("Kustomization", reason) for reason in (*kustomizations._AT_SOURCE, "ArtifactFailed", "PruneFailed")),
+        *(("HelmRelease", reason) for reason in (*helmreleases._PASSES, "ValuesError", "AccessDenied")),
+        # What was remediated is not ready: https://fluxcd.io/flux/components/helm/helmreleases/#conditions
+        *(("HelmRelease", reason) for reason in ("RollbackSucceeded", "UninstallSucceeded", "UninstallFailed")),
+        *((kind, reason) for kind in SOURCE_KINDS for reason in ("AuthenticationFailed", "VerificationError")),
+        ("HelmRepository", "Failed"), ("HelmRepository", "IndexationFailed"), ("HelmChart", "ChartPullError"),
+        ("GitRepository", "GitOperationFailed"), ("GitRepository", "URLInvalid"), ("Bucket", "BucketOperationFailed"),
+        ("OCIRepository", "OCIArtifactLayerOperationFailed"), ("OCIRepository", "ReadOperationFailed"),
+    ],
+)  # fmt: skip
+def test_what_fires_is_resolved_by_a_success_that_knows_nothing_of_it(kind: str, reason: str) -> None:
+    fired = sent(of(kind, reason, State.FAILURE))[0]
+    over = sent(of(kind, "ReconciliationSucceeded", State.SUCCESS))
+    assert fires(fired)
+    assert fired["labels"] in [alert["labels"] for alert in over]
+    assert not any(map(fires, over))
+
+
 def test_a_kind_of_which_no_failure_is_likely_is_not_told_of() -> None:
-    what = it(State.SUCCESS)
-    about = structs.replace(what.event.involvedObject, kind="HelmChart")
-    assert requests(channel(), structs.replace(what, event=structs.replace(what.event, involvedObject=about))) == ()
+    assert requests(channel(), of("ImagePolicy", "", State.SUCCESS)) == ()
 
 
 @pytest.mark.parametrize(
@@ -254,6 +291,9 @@ def basic(login: str) -> str:
         ({"username": "u", "password": Secret("p"), "token": Secret("t")}, basic("u:p")),
         ({"username": "u", "token": Secret("t")}, "Bearer t"),
         ({"address": "https://a%40b:c%3Ad@h/"}, basic("a@b:c:d")),
+        ({"address": "https://a:b@h/", "token": Secret("t0k")}, "Bearer t0k"),
+        ({"address": "https://a:b@h/", "username": "u", "password": Secret("p")}, basic("u:p")),
+        ({"address": "https://a@h/"}, basic("a:")),
     ],
 )
 def test_who_we_are(settings: dict[str, Any], expected: str | None) -> None:

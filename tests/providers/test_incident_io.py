@@ -98,7 +98,7 @@ def test_an_address_without_a_source_is_complained_about(given: str) -> None:
     (complaint,) = complaints(channel(given))
     assert complaint.field == "spec.address"
     assert complaints(channel()) == ()
-    assert complaints(channel("https://proxy.example.com/incident")) == ()
+    assert complaints(channel("https://proxy.example.com/")) == ()
 
 
 def test_refusals_say_what_to_do() -> None:

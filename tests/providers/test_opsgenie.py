@@ -15,6 +15,7 @@ from standins.server import answer
 
 from landed.errors import DeliveryError
 from landed.http import Http
+from landed.messages import units
 from landed.model import Channel, Mark, Occurrence, Secret, State, Update
 from landed.providers.chat.opsgenie import complaints, requests
 from landed.providers.outlet import ChannelOutlet
@@ -107,6 +108,15 @@ def test_limits_at_their_edges() -> None:
     assert 5000 < sum(len(name) + len(value) for name, value in body["details"].items()) <= 8000
     assert len(body["entity"]) == 512
     assert all(len(tag) <= 50 and "," not in tag for tag in body["tags"])
+
+
+@pytest.mark.parametrize("text", ["😀" * 9000, "😀 " * 9000, "a😀 <b>&lt; " * 4000])
+def test_an_emoji_is_two_characters(text: str) -> None:
+    event = structs.replace(it(State.FAILURE).event, message=text, metadata={f"fact{n}": text for n in range(20)})
+    ((_, body),) = sent(structs.replace(it(State.FAILURE), event=event))
+    assert 50 < units(body["message"]) <= 130
+    assert 5000 < units(body["description"]) <= 15_000
+    assert 4000 < sum(units(name) + units(value) for name, value in body["details"].items()) <= 8000
 
 
 @pytest.mark.parametrize(

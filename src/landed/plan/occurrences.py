@@ -22,6 +22,7 @@ from landed.model import (
     Observation,
     Occurrence,
     Outcome,
+    Repository,
     State,
     Story,
     Update,
@@ -48,6 +49,9 @@ def occurrences(views: Sequence[View], told: Told, to: Destination, now: int) ->
         for _, outcome in tellable((view,), told, to):
             for observation in _told_of(outcome):
                 by_line[line_of(outcome.cluster, observation.about)].append(_Said(outcome, observation))
+        for line, over in _over(view, now) if unsure else ():
+            if line in unsure and line not in by_line:
+                by_line[line].append(over)
         for line, said in by_line.items():
             yield from _Line(view, line, told, to, now, unsure=line in unsure).news(sorted(said, key=_order))
     if to.whole:
@@ -59,6 +63,18 @@ def occurrences(views: Sequence[View], told: Told, to: Destination, now: int) ->
 class _Said(NamedTuple):
     outcome: Outcome
     observation: Observation
+
+
+def _over(view: View, now: int) -> Iterator[tuple[str, _Said]]:
+    """What works of which no commit is known: a run that was broken off may have told that it does not."""
+    look = view.look
+    well = [*look.healthy, *(o.about for o in look.silent if o.state is State.SUCCESS)]
+    if not any(o.state is State.STALE for o in look.silent):
+        well.append(CONTROLLER)
+    for about in well:
+        observation = Observation(about, State.SUCCESS, reason=OVER, message="Works again", since=now)
+        outcome = Outcome(look.cluster, Repository("", ""), "", (observation,))
+        yield line_of(look.cluster, about), _Said(outcome, observation)
 
 
 def _told_of(outcome: Outcome) -> Iterator[Observation]:
@@ -125,14 +141,15 @@ class _Line:
 
     def _is_again(self, observation: Observation, mark: Mark) -> bool:
         """Whether what holds now is told although the ledger knows it: after something else of this look; where a run
-        was broken off that may have told something else; and a success, where a commit that the source has taken back
-        is still open.
+        was broken off that may have told something else; and where a commit that the source has taken back is still
+        open: for a failure, where a wait for one was told of last.
         """
         if observation.past or self._last == mark.fingerprint:
             return False
-        back = observation.newest and any(entry.commit not in ("", mark.commit) for entry in self._opened)
-        back = back and observation.state is State.SUCCESS
-        return bool(self._last) or back or (self._unsure and observation.state in _TOLD)
+        waits = [entry for entry in self._opened[:1] if entry.state == State.PENDING]
+        open_ = self._opened if observation.state is State.SUCCESS else waits
+        back = observation.newest and any(entry.commit not in ("", mark.commit) for entry in open_)
+        return bool(self._last) or (observation.state in _TOLD and (back or self._unsure))
 
     def _mark(self, one: _Said) -> Mark:
         outcome, observation = one

@@ -11,7 +11,7 @@ https://fluxcd.io/flux/components/notification/providers/#prometheus-alertmanage
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -30,10 +30,10 @@ from landed.providers.interface import Said, wanted
 #: ``resolve_timeout``, five minutes as a rule, although nothing is over. An object may have failed for years when it is
 #: first told of, so it is longer than any does.
 FIRES = 10 * 365 * 86400
-#: Seconds before it happened that an end is dated: one that is still to come for Alertmanager's clock would be taken
-#: for older than the one above, and the alert would go on firing.
+#: Seconds before it happened that an end is dated, by our clock or the cluster's, whichever is behind: one that is
+#: still to come for Alertmanager's clock would be taken for older than the one above, and the alert would go on firing.
 _SKEW = 60
-#: Characters of a label's value, and of the message.
+#: Characters of a label's value, and of the message: of what is over it has no more than a value, for there are many.
 _VALUE, _MESSAGE = 1000, 10_000
 #: Label sets in a handle; one is open as a rule, two while a dependency is waited for after a failure.
 _OPEN = 4
@@ -44,15 +44,30 @@ _LABEL = r"[A-Za-z_][A-Za-z0-9_]*"
 _PASSING = frozenset({"revision", "originRevision", "commit", "change_request", "summary"})
 _SILENT = frozenset({"commit_status", "token"})
 
-#: What a failure of each kind of object may have been called, where it is not known what fired.
-_USUAL = ("ArtifactFailed", "BuildFailed", "HealthCheckFailed", "PruneFailed", "ReconciliationFailed")
-_REASONS: Mapping[str, tuple[str, ...]] = {
-    "Kustomization": (*_USUAL, "AccessDenied", "InvalidCELExpression"),
-    "HelmRelease": ("ArtifactFailed", "InstallFailed", "UpgradeFailed", "TestFailed", "RollbackFailed"),
-    "GitRepository": ("GitOperationFailed", "AuthenticationFailed", "StorageOperationFailed"),
-    "OCIRepository": ("OCIArtifactPullFailed", "AuthenticationFailed", "StorageOperationFailed"),
-    "Bucket": ("BucketOperationFailed", "AuthenticationFailed", "StorageOperationFailed"),
-    "Deployment": ("Stale",),
+#: What a failure of each kind of object may be called, with blanks between, where it is not known what fired.
+#: https://fluxcd.io/flux/components/kustomize/api/v1/ , https://fluxcd.io/flux/components/helm/api/v2/ ,
+#: https://fluxcd.io/flux/components/source/api/v1/
+_APPLIES = "AccessDenied ArtifactFailed FeatureGateDisabled ReconciliationFailed"
+_FETCHES = (
+    "AuthenticationFailed Failed FeatureGateDisabled URLInvalid VerificationError"
+    " AcquireLockFailed ArchiveOperationFailed DirectoryCreationFailed InvalidPath PatchOperationFailed"
+    " ReadOperationFailed StatOperationFailed StorageOperationFailed"
+)
+_REASONS = {
+    "Kustomization": f"{_APPLIES} BuildFailed DirectoryCreationFailed HealthCheckFailed InvalidCELExpression"
+    " PruneFailed",
+    # A release that was rolled back, or uninstalled, because it had failed says so.
+    "HelmRelease": f"{_APPLIES} InstallFailed UpgradeFailed TestFailed RollbackFailed RollbackSucceeded"
+    " UninstallFailed UninstallSucceeded ChartMutateError FactoryError RESTClientError ReconcileError SourceNotReady"
+    " StateError ValuesError",
+    "GitRepository": f"{_FETCHES} GitOperationFailed EmptyGitRepository InvalidProviderConfiguration",
+    "OCIRepository": f"{_FETCHES} OCIArtifactPullFailed OCIArtifactLayerOperationFailed",
+    "Bucket": f"{_FETCHES} BucketOperationFailed ClientError InvalidSTSConfiguration",
+    "HelmRepository": f"{_FETCHES} IndexationFailed",
+    "HelmChart": f"{_FETCHES} ChartPackageError ChartPullError ChartVerificationError DependencyBuildError"
+    " InvalidChartReference MetadataPatchError Unknown ValuesFilesError",
+    "ExternalArtifact": _FETCHES,
+    "Deployment": "Stale",
 }
 _WAIT = "DependencyNotReady"
 
@@ -172,18 +187,18 @@ def _likely(it: Occurrence, known: Sequence[_Opened]) -> Iterator[_Opened]:
     """
     about = it.event.involvedObject
     waits = [(_WAIT, "info")] if about.kind in ("Kustomization", "HelmRelease") else []
-    for reason, severity in [*((reason, "error") for reason in _REASONS.get(about.kind, ())), *waits]:
+    for reason, severity in [*((reason, "error") for reason in _REASONS.get(about.kind, "").split()), *waits]:
         event = structs.replace(it.event, reason=reason, severity=severity)
         labels = _labels(structs.replace(it, event=event))
         if all(one.labels != labels for one in known):
-            yield _Opened(labels, it.at - _SKEW)
+            yield _Opened(labels, _ended(it))
 
 
 def _fires(one: _Opened, it: Occurrence) -> dict[str, Any]:
     link = alarms.link(it)
     return {
         "labels": one.labels,
-        "annotations": _annotations(it),
+        "annotations": _annotations(it, _MESSAGE),
         "startsAt": render.rfc3339(one.since),
         "endsAt": render.rfc3339(max(it.at, one.since) + FIRES),
         **({"generatorURL": link} if link else {}),
@@ -191,20 +206,24 @@ def _fires(one: _Opened, it: Occurrence) -> dict[str, Any]:
 
 
 def _resolved(one: _Opened, it: Occurrence) -> dict[str, Any]:
-    """An end is never before its beginning."""
-    ended = max(one.since, it.at - _SKEW)
+    """A beginning is never after its end: where a clock was ahead then, it gives way."""
+    ended = _ended(it)
     return {
         "labels": one.labels,
-        "annotations": _annotations(it),
-        "startsAt": render.rfc3339(one.since),
+        "annotations": _annotations(it, _VALUE),
+        "startsAt": render.rfc3339(min(one.since, ended)),
         "endsAt": render.rfc3339(ended),
     }
 
 
-def _annotations(it: Occurrence) -> dict[str, str]:
-    """``message`` and ``summary`` as Flux writes them, and what changes with each commit."""
+def _ended(it: Occurrence) -> int:
+    return (min(it.at, it.told) if it.told else it.at) - _SKEW
+
+
+def _annotations(it: Occurrence, most: int) -> dict[str, str]:
+    """``message``, of ``most`` characters, and ``summary`` as Flux writes them, and what changes with each commit."""
     metadata = it.event.metadata
-    values = {"message": alarms.message(it, _MESSAGE), "summary": metadata.get("summary", "")}
+    values = {"message": alarms.message(it, most), "summary": metadata.get("summary", "")}
     values |= {name: metadata.get(name, "") for name in sorted(_PASSING - {"summary"})}
     values["commit"] = it.commit or values["commit"]
     values["headline"] = alarms.headline(it, 300)
@@ -230,11 +249,9 @@ def _request(channel: Channel, alerts: list[dict[str, Any]], handle: str) -> Req
         repeatable=True,
         handle=handle,
     )
-    user, password = _login(channel)
-    token = channel.token.reveal().strip()
-    if not user and not token:
+    shown, password = _login(channel)
+    if not shown:
         return made
-    shown = basic(user, password) if user else Secret(f"Bearer {token}")
     return structs.replace(
         made,
         headers={**made.headers, "Authorization": shown},
@@ -250,9 +267,16 @@ def _url(address: Secret) -> Secret:
     return Secret(parts._replace(netloc=parts.netloc.rpartition("@")[2], path=path, fragment="").geturl())
 
 
-def _login(channel: Channel) -> tuple[str, str]:
-    """A user's name and password, from the Secret or else from the address; both empty where there are none."""
-    parts = urlsplit(channel.address.reveal().strip())
+def _login(channel: Channel) -> tuple[Secret, str]:
+    """The header that says who we are, and the password in it: a user's name and password, else the token, else what
+    stands in the address, as notification-controller has it; both empty where there is nothing.
+    """
+    token, parts = channel.token.reveal().strip(), urlsplit(channel.address.reveal().strip())
     if channel.username and channel.password:
-        return channel.username, channel.password.reveal()
-    return (unquote(parts.username), unquote(parts.password)) if parts.username and parts.password else ("", "")
+        return basic(channel.username, channel.password.reveal()), channel.password.reveal()
+    if token:
+        return Secret(f"Bearer {token}"), ""
+    if not parts.username:
+        return Secret(""), ""
+    password = unquote(parts.password or "")
+    return basic(unquote(parts.username), password), password

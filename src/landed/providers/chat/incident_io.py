@@ -44,9 +44,10 @@ class _Answer(Struct, frozen=True):
 
 
 def complaints(channel: Channel) -> Sequence[Complaint]:
-    """The address must name an alert source."""
-    path = urlsplit(channel.address.reveal().strip()).path.strip("/")
-    if not path or path.endswith("/alert_events/http"):
+    """The address must name an alert source, where it is one of incident.io's."""
+    parts = urlsplit(channel.address.reveal().strip())
+    path = parts.path.strip("/")
+    if (parts.hostname or "").endswith(".incident.io") and (not path or path.endswith("/alert_events/http")):
         return (Complaint("spec.address", "it names no alert source", _SOURCE),)
     return ()
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from landed import alarms, render
 from landed.decoding import decode
 from landed.http import Request, Response, json_request, not_taken
-from landed.messages import fitted, one_line
+from landed.messages import fitted, one_line, units
 from landed.model import Channel, Occurrence, Secret, State
 from landed.providers.interface import Complaint, Said, wanted
 
@@ -131,8 +131,8 @@ def _details(it: Occurrence) -> dict[str, str]:
     """As many facts as have room."""
     kept, room = {}, DETAILS_LIMIT
     for name, value in alarms.facts(it).items():
-        value = _plain(value, len(value) + 100)
-        room -= len(name) + len(value)
+        value = _plain(value, 2 * len(value) + 100)
+        room -= units(name) + units(value)
         if room >= 0:
             kept[name] = value
     return kept
@@ -146,10 +146,11 @@ def _tags(it: Occurrence) -> list[str]:
 
 
 def _plain(text: str, limit: int) -> str:
-    """``text`` in at most ``limit`` characters, in which nothing begins HTML, which Opsgenie shows as such: a space
-    without width stands behind what would.
+    """``text`` in at most ``limit`` characters, of which an emoji is two, as in Java, and in which nothing begins HTML,
+    which Opsgenie shows as such: a space without width stands behind what would.
     """
-    return fitted(text, limit, lambda text: _MARKUP.sub("\\g<0>\u200b", text))
+    room = max(limit // 2, limit - (units(text[:limit]) - len(text[:limit])))
+    return fitted(text, room, lambda text: _MARKUP.sub("\\g<0>\u200b", text))
 
 
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#A-Za-z0-9]+;)")

@@ -48,8 +48,8 @@ class _Answer(Struct, frozen=True):
 
 
 def complaints(channel: Channel) -> Sequence[Complaint]:
-    """An integration key has 32 letters and digits."""
-    if re.fullmatch("[0-9A-Za-z]{32}", channel.channel):
+    """An integration key of PagerDuty's has 32 letters and digits; others that speak its API have keys of their own."""
+    if not _is_own(channel.address) or re.fullmatch("[0-9A-Za-z]{32}", channel.channel):
         return ()
     return (Complaint("spec.channel", "it is no integration key", _KEY),)
 
@@ -69,8 +69,9 @@ def _requests(channel: Channel, it: Occurrence) -> Iterator[Request]:
         return
     if it.state is State.SUCCESS:
         yield _request(channel, f"{base}/v2/enqueue", _resolve(channel, it), repeatable=True)
-    # Keys of event orchestrations, which begin with R, take no change events.
-    if not channel.channel.startswith("R") and (it.state is State.PENDING or _is_change(it)):
+    # PagerDuty's keys of event orchestrations, which begin with R, take no change events.
+    orchestrates = _is_own(channel.address) and channel.channel.startswith("R")
+    if not orchestrates and (it.state is State.PENDING or _is_change(it)):
         yield _request(channel, f"{base}/v2/change/enqueue", _change(channel, it), repeatable=False)
 
 
@@ -140,13 +141,13 @@ def _cut(text: str) -> str:
     return render.cut(one_line(text), _PLACE)
 
 
+def _is_own(address: Secret) -> bool:
+    return (urlsplit(address.reveal().strip()).hostname or "").endswith(".pagerduty.com")
+
+
 def _base(address: Secret) -> str:
-    """The address without a path, but for the prefix of a proxy that stands before PagerDuty."""
-    parts = urlsplit(address.reveal().strip())
-    own = (parts.hostname or "").endswith(".pagerduty.com")
-    known = r"(?:/v2(?:/change)?(?:/enqueue)?|/integration/[^/]*(?:/enqueue)?)\Z"
-    path = "" if own else re.sub(known, "", parts.path.rstrip("/"))
-    return parts._replace(path=path, query="", fragment="").geturl()
+    """The host of the address. Like notification-controller, we know the paths ourselves."""
+    return urlsplit(address.reveal().strip())._replace(path="", query="", fragment="").geturl()
 
 
 def _request(channel: Channel, url: str, body: dict[str, Any], *, repeatable: bool) -> Request:
