@@ -111,7 +111,9 @@ def test_intents_are_kept_until_they_are_settled() -> None:
     told = Told()
     told.begin([Intent("slack", LINE, "b"), Intent("slack", LINE, "a")])
     assert [intent.commit for intent in told.begun] == ["a", "b"]
-    told.settle()
+    told.settle(["slack"])
+    assert [intent.commit for intent in told.begun] == ["a", "b"]
+    told.settle(["pagerduty"])
     assert told.begun == []
 
 

@@ -11,7 +11,7 @@ from values import MAIN_B, MAIN_C, git, k, ready
 
 from landed.model import Destination, Look, ObjectRef, Occurrence, State
 from landed.plan.vanished import missing
-from landed.told import Told
+from landed.told import Intent, Told
 
 KEY = "prod Kustomization/apps/web"
 OTHER = k("other", applied=MAIN_B, attempted=MAIN_B)
@@ -83,6 +83,14 @@ def test_nobody_asks_about_what_is_there_or_ended_or_could_not_be_read(runs: Run
     assert missing((Look("prod", error="no route"),), runs.told, [PAGER]) == {}
     assert missing((structs.replace(NOTHING, cluster="stage"),), runs.told, [PAGER]) == {}
     runs.see(one(**LIVE))
+    assert missing((NOTHING,), runs.told, [PAGER]) == {}
+
+
+def test_what_a_run_that_was_killed_may_have_told_ends_as_well(runs: Runs) -> None:
+    runs.told.begin([Intent(PAGER.name, KEY, "b")])
+    assert missing((NOTHING,), runs.told, [PAGER]) == {"prod": {WEB}}
+    assert said(runs, GONE) == [(State.SUCCESS, KEY, "")]
+    runs.told.settle()
     assert missing((NOTHING,), runs.told, [PAGER]) == {}
 
 

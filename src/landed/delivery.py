@@ -111,7 +111,8 @@ def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delive
     from landed.pool import Crew
     from landed.postponed import Postponed
 
-    told.begin(Intent(update.destination, mark.line, mark.commit) for update in updates for mark in update.marks)
+    older = _older(told, updates, parts.outlets)
+    told.begin((*older, *(intent for update in updates for intent in _intents(update))))
     parts.ledger.save(told)
     results: SimpleQueue[_Result | None] = SimpleQueue()
     made: list[Delivery] = []
@@ -135,7 +136,7 @@ def deliver(parts: Parts, updates: Sequence[Update], told: Told) -> tuple[Delive
             for delivery in tuple(made):  # cut short: what has been acknowledged meanwhile still counts
                 if id(delivery.update) not in taken:
                     _take(parts, told, delivery, deliveries)
-            _settle(told, updates, deliveries)
+            _settle(told, updates, deliveries, older)
             parts.ledger.save(told)
     place = {id(update): number for number, update in enumerate(updates)}
     return tuple(sorted(deliveries, key=lambda delivery: place[id(delivery.update)]))
@@ -181,15 +182,29 @@ def _take(parts: Parts, told: Told, delivery: Delivery, deliveries: list[Deliver
     deliveries.append(delivery)
 
 
-def _settle(told: Told, updates: Sequence[Update], deliveries: Iterable[Delivery]) -> None:
+def _settle(told: Told, updates: Sequence[Update], deliveries: Iterable[Delivery], older: Sequence[Intent]) -> None:
     """Keep as begun only what may have been carried out without our knowing."""
     accounted = {id(delivery.update) for delivery in deliveries if not delivery.uncertain}
-    told.begin(
-        Intent(update.destination, mark.line, mark.commit)
-        for update in updates
-        if id(update) not in accounted
-        for mark in update.marks
-    )
+    unsure = (update for update in updates if id(update) not in accounted)
+    told.begin((*older, *(intent for update in unsure for intent in _intents(update))))
+
+
+def _older(told: Told, updates: Iterable[Update], outlets: Mapping[str, Outlet]) -> Sequence[Intent]:
+    """What an earlier run has begun and nobody has news of yet: an alert may have come of it that must end some day."""
+    if not told.begun:
+        return ()
+    lines = {(update.destination, mark.line) for update in updates for mark in update.marks}
+    keeping = {name for name, outlet in outlets.items() if keeps(outlet)}
+    return [one for one in told.begun if one.destination in keeping and (one.destination, one.line) not in lines]
+
+
+def _intents(update: Update) -> Iterable[Intent]:
+    return (Intent(update.destination, mark.line, mark.commit) for mark in update.marks)
+
+
+def keeps(outlet: Outlet) -> bool:
+    """Whether what it is told stays open there until it ends."""
+    return outlet.destination.takes == "occurrences"
 
 
 def _lasting(outlet: Outlet) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from landed.closing import summed_up
-from landed.delivery import Parts, Rest, deliver, undelivered
+from landed.delivery import Parts, Rest, deliver, keeps, undelivered
 from landed.errors import (
     ClusterError,
     DeliveryError,
@@ -377,7 +377,7 @@ def _remember(
     """
     failed = any(delivery.error for delivery in deliveries)
     if not failed:
-        told.settle()
+        told.settle({name for name, outlet in line.parts.outlets.items() if keeps(outlet)})
     if not failed and line.details and (deliveries or not held):
         from landed.plan.changes import take_stock
 

@@ -133,9 +133,11 @@ class Told(Struct):
         """Announce deliveries before they are made."""
         self.begun = sorted(intents)
 
-    def settle(self) -> None:
-        """Every delivery announced is accounted for."""
-        self.begun = []
+    def settle(self, keeping: Collection[str] = ()) -> None:
+        """Every delivery announced is accounted for, but for what those destinations may have been told that are
+        ``keeping`` it open until it ends.
+        """
+        self.begun = [intent for intent in self.begun if intent.destination in keeping]
 
     def count(self) -> int:
         """How many acknowledgements are held."""

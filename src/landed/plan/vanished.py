@@ -26,12 +26,18 @@ def missing(
     found: dict[str, set[ObjectRef]] = defaultdict(set)
     spoken = {look.cluster: look for look in looks if not look.error}
     for to in destinations:
-        for line in told.destinations.get(to.name, ()) if to.resolves else ():
+        unsure = _unsure(told, to)
+        for line in (*told.destinations.get(to.name, ()), *unsure) if to.resolves else ():
             cluster, about = _named(line)
-            if about is not None and cluster in spoken and open_on(line, told, to):
+            if about is not None and cluster in spoken and (line in unsure or open_on(line, told, to)):
                 found[cluster].add(about)
     silent = {cluster: refs - _shown(spoken[cluster]) for cluster, refs in found.items()}
     return {cluster: refs for cluster, refs in silent.items() if refs}
+
+
+def _unsure(told: Told, to: Destination) -> Collection[str]:
+    """Of what something was sent, and nobody knows whether it arrived."""
+    return {intent.line for intent in told.begun if intent.destination == to.name}
 
 
 def _named(line: str) -> tuple[str, ObjectRef | None]:
@@ -49,11 +55,12 @@ def _shown(look: Look) -> set[ObjectRef]:
 
 def vanished(views: Sequence[View], told: Told, to: Destination, now: int) -> Iterator[News]:
     """The end of everything that is open of objects which are gone. If one of them comes back, all of it is news."""
+    unsure = _unsure(told, to)
     for view in views:
         for about in view.look.gone if to.resolves else ():
             line = line_of(view.look.cluster, about)
             opened = open_on(line, told, to)
-            if not opened:
+            if not opened and line not in unsure:
                 continue
             words = f"{about} was deleted: nothing is left of it that could fail"
             observation = Observation(about, State.SUCCESS, reason=DELETED, message=words, since=now)
