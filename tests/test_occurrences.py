@@ -12,6 +12,7 @@ from values import MAIN_A, MAIN_B, MAIN_C, NOW, A, B, C, cluster, git, k, ready
 from landed.model import Alert, Destination, Look, ObjectRef, Observation, Occurrence, Snapshot, State
 from landed.outcomes import judge
 from landed.plan.occurrences import seconds
+from landed.render import rfc3339
 from landed.told import Intent
 
 KEY = "prod Kustomization/apps/web"
@@ -487,7 +488,7 @@ def test_a_commit_on_a_whole_cluster_is_told_where_it_is_wanted() -> None:
     timed = ready(since=NOW - 100)
     both = look(k("web", **FAILED), k("api", ready=timed, **LIVE))
     *_, it = service.see(both)
-    assert (it.key, it.state, it.commit) == ("prod github.com/example/fleet", State.FAILURE, B)
+    assert (it.key, it.state, it.commit) == (f"prod github.com/example/fleet {B}", State.FAILURE, B)
     assert (it.event.involvedObject.kind, it.event.involvedObject.name) == ("", B)
     assert (it.event.reason, it.event.severity, it.event.reportingController) == (
         "ReconciliationFailed",
@@ -499,9 +500,16 @@ def test_a_commit_on_a_whole_cluster_is_told_where_it_is_wanted() -> None:
     live = look(k("web", **LIVE), k("api", ready=timed, **LIVE))
     assert [(o.key, o.state) for o in service.see(live)] == [
         (KEY, State.SUCCESS),
-        ("prod github.com/example/fleet", State.SUCCESS),
+        (f"prod github.com/example/fleet {B}", State.SUCCESS),
     ]
     assert service.said(live) == []
+
+
+def test_what_happened_nobody_knows_when_is_told_as_of_now() -> None:
+    failed = {"ready": ready("False", "HealthCheckFailed", "no", since=0), "attempted": MAIN_B}
+    service = Service(alert())
+    (it,) = service.see(one(**failed))
+    assert (it.at, it.event.timestamp) == (service.runs.now, rfc3339(service.runs.now))
 
 
 def test_a_commit_is_not_told_where_it_is_not_wanted() -> None:

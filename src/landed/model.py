@@ -521,7 +521,7 @@ class Occurrence(Struct, frozen=True):
     state: State
     """What begins: a failure (or silence), a wait for a dependency (pending), or a success, which ends both."""
     key: str
-    """The same for whatever happens to the object: ``prod Kustomization/apps/web``."""
+    """The same for whatever happens to the object, or to the commit: ``prod Kustomization/apps/web``."""
     cluster: str
     at: int
     """When it happened, in the cluster's clock; where that does not say, when it was seen."""

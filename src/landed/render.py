@@ -252,8 +252,9 @@ def rfc3339(seconds: int) -> str:
     return f"{year:04}-{month:02}-{date:02}T{rest // 3600:02}:{rest % 3600 // 60:02}:{rest % 60:02}Z"
 
 
-def event(cluster: str, observation: Observation) -> Event:
-    """The observation as Flux's own event object, with the cluster's name added to its metadata.
+def event(cluster: str, observation: Observation, now: int = 0) -> Event:
+    """The observation as Flux's own event object, with the cluster's name added to its metadata. ``now``, in epoch
+    seconds, is told where nobody knows when it came to that.
 
     https://fluxcd.io/flux/components/notification/events/
     """
@@ -269,7 +270,7 @@ def event(cluster: str, observation: Observation) -> Event:
     return Event(
         InvolvedObject(about.kind, about.namespace, about.name, observation.uid, api_version),
         "error" if observation.state in (State.FAILURE, State.STALE) else "info",
-        rfc3339(observation.since),
+        rfc3339(observation.since or now),
         event_message(observation),
         observation.reason,
         metadata,
@@ -277,11 +278,11 @@ def event(cluster: str, observation: Observation) -> Event:
     )
 
 
-def events(cluster: str, observation: Observation) -> tuple[tuple[str, Event], ...]:
+def events(cluster: str, observation: Observation, now: int = 0) -> tuple[tuple[str, Event], ...]:
     """Everything that happened, as Flux's events, in Flux's order: what changed, that the health check passed, and the
     observation itself. Before each what tells it from others of the same object, "" for the observation's own.
     """
-    main = event(cluster, observation)
+    main = event(cluster, observation, now)
     metadata = {key: value for key, value in main.metadata.items() if key != "commit_status"}
     plain = structs.replace(main, reason="Progressing", metadata=metadata)
     found = []

@@ -46,6 +46,7 @@ def command(situation: str | None, **values: Any) -> int:
     """
     from landed.cli.compose import line, secrets
     from landed.cli.present import console_for, problems
+    from landed.model import Report
     from landed.reports.preview import rendered
     from landed.run import once_only, run
 
@@ -55,18 +56,18 @@ def command(situation: str | None, **values: Any) -> int:
     console = console_for(o, secrets(o))
     with line(o, console) as whole:
         if situation:
-            code, notes, previews = 0, (), tuple(_of_example(whole, situation))
+            report, previews = Report(), tuple(_of_example(whole, situation))
         else:
             report = run(whole, once_only)
-            code, notes, previews = report.exit_code, report.notes, tuple(_of_updates(whole, report.planned))
+            previews = tuple(_of_updates(whole, report.planned))
             problems(report, console)
     console.close()
-    console.show(rendered(console.hidden(previews), o.output, news=bool(notes)))
-    for note in notes:
+    console.show(rendered(console.hidden(previews), o.output, news=bool(report.notes)))
+    for note in report.notes:
         console.note(note)
     if not whole.parts.outlets:
         console.warn("There is nobody to tell: no Git host's token, no channel and no manifests are given.")
-    return code
+    return report.exit_code
 
 
 def _of_updates(whole: Line, updates: Iterable[Update]) -> Iterator[Preview]:

@@ -137,7 +137,7 @@ def _events(
 ) -> Iterator[tuple[Mark, Event | None]]:
     line = line_of(outcome.cluster, observation.about)
     current = view.commits_of(observation.about) if outcome.commit else still(line, told, to)
-    for part, event in render.events(outcome.cluster, observation):
+    for part, event in render.events(outcome.cluster, observation, view.now):
         print_ = f"{State.SUCCESS} {part}" if part else print_in(observation, outcome)
         mark = Mark(f"{line} {part.partition(' ')[0]}" if part else line, outcome.commit, print_, current)
         if not is_new_of(mark, observation, told, to):

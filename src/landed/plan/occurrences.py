@@ -170,7 +170,7 @@ class _Line:
     def _occurrence(self, one: _Said) -> Occurrence:
         outcome, observation = one
         return Occurrence(
-            _event(outcome, observation),
+            _event(outcome, observation, self._now),
             observation.state,
             self._line,
             outcome.cluster,
@@ -195,9 +195,9 @@ def open_on(line: str, told: Told, to: Destination) -> Sequence[Entry]:
     return row
 
 
-def _event(outcome: Outcome, observation: Observation) -> Event:
+def _event(outcome: Outcome, observation: Observation, now: int) -> Event:
     """Flux's event; that a controller is silent is our own word."""
-    event = render.event(outcome.cluster, observation)
+    event = render.event(outcome.cluster, observation, now)
     if observation.about != CONTROLLER:
         return event
     about = structs.replace(event.involvedObject, apiVersion="apps/v1")
@@ -237,7 +237,7 @@ def _of_commit(said: Telling, now: int, handle: str) -> Occurrence:
             _OURS,
         ),
         said.state,
-        said.line,
+        f"{said.line} {outcome.commit}",
         outcome.cluster,
         ended,
         outcome.repository,
