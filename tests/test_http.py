@@ -541,6 +541,14 @@ def test_a_secret_is_not_cut_in_half_by_being_quoted_briefly(http: Http, server:
     assert TOKEN[:6] not in refusal(http, ask(server)).message
 
 
+def test_what_settings_in_an_address_are_called_is_no_secret() -> None:
+    found = secrets_of(
+        Request("POST", Secret("https://h.example.com/x?message=s3cr3t/v4lue&t0kenalone&format=full"), {})
+    )
+    assert {"s3cr3t", "t0kenalone"} <= set(found)
+    assert not {"message", "format"} & set(found)
+
+
 def test_the_secrets_of_a_request_are_its_address_and_its_secret_headers() -> None:
     url = "https://u5er:pa55@hooks.example.com/services/abcdefgh?sig=0123456789"
     found = secrets_of(Request("POST", Secret(url), {"Authorization": Secret("Bearer abc.def.ghi"), "X": "open"}))

@@ -118,8 +118,11 @@ def secrets_of(request: Request) -> tuple[str, ...]:
     url = request.url.reveal()
     parts = urlsplit(url)
     held = [value.reveal() for value in request.headers.values() if isinstance(value, Secret)]
+    settings = (setting.partition("=") for setting in parts.query.split("&"))
     pieces = [
-        *re.split(r"[/?&=#]", parts.path + "?" + parts.query),
+        *re.split("[/=]", parts.path),
+        # What a setting is called is no secret.
+        *(piece for name, equals, value in settings for piece in re.split("[/?=]", value if equals else name)),
         *(word for value in held for word in value.split()),
     ]
     whole = [text for text in (url, parts.path, parts.query, parts.username, parts.password) if text and len(text) > 1]
