@@ -23,7 +23,8 @@ _GO |= dict.fromkeys(range(0xD800, 0xE000), "\\ufffd")
 _THE_CLIENTS_OWN = frozenset({"host", "content-length", "transfer-encoding", "trailer"})
 #: https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}"
-_VALUE = r"[\t -~]*"
+#: Go refuses no more than control characters, https://pkg.go.dev/golang.org/x/net/http/httpguts#ValidHeaderFieldValue .
+_NO_VALUE = r"[^\t -~\x80-\U0010ffff]|[\ud800-\udfff]"
 
 
 def members(event: Event) -> dict[str, Any]:
@@ -69,11 +70,19 @@ def with_header(given: dict[str, Secret | str], name: str, value: Secret | str) 
 
 
 def _value(channel: Channel, name: str, value: str) -> str:
-    """``value`` without blanks and line breaks at its ends, as YAML's blocks leave them there."""
+    """``value`` without blanks and line breaks at its ends, as YAML's blocks leave them there.
+
+    What is not ASCII goes as the bytes of its UTF-8, as Go sends it: each of them is one character here.
+    """
     value = value.strip()
-    if not re.fullmatch(_VALUE, value):
+    if re.search(_NO_VALUE, value):
         raise DeliveryError(
             f"{channel.name}: the header {name} has a value with a line break or a character that no header can hold.",
-            "Write it on one line, in ASCII.",
+            "Write it on one line, without control characters.",
         )
-    return value
+    return value.encode().decode("latin-1")
+
+
+def unsaid(channel: Channel) -> tuple[Secret, ...]:
+    """What of the channel's headers an answer may quote in other characters than it is sent in."""
+    return tuple(value for _, value in channel.headers if not value.reveal().isascii())

@@ -443,7 +443,6 @@ def test_a_channel(type_: str, fields: dict[str, str], secret: Any, expected: tu
                     "a b: s3cr3t",
                     "a: 's3\x07cr3t'",
                     'a: "s3\\ncr3t"',
-                    "a: s3cr3t €",
                     "*x: s3cr3t",
                     "[" * 100_000,
                     "a: {" * 100_000,
@@ -531,6 +530,7 @@ def test_nobody_overhears_what_stays_on_this_machine(address: str) -> None:
 def test_headers(type_: str) -> None:
     """Numbers and the like are text here, as they are to Flux."""
     text = "X-Team: platform\nAuthorization: 'Bearer x'\nX-Number: 010\nX-Yes: yes\nX-Nothing:\ncontent-length: 5\n"
+    text += "X-City: 日本\n"
     done = work(provider(type_, "https://example.com"), {"headers": text, "token": "k3y"})
     assert {name: value.reveal() for name, value in done.channel.headers} == {
         "Authorization": "Bearer x",
@@ -538,6 +538,7 @@ def test_headers(type_: str) -> None:
         "X-Number": "010",
         "X-Yes": "yes",
         "X-Nothing": "",
+        "X-City": "日本",
     }
     assert [name for name, _ in done.channel.headers] == sorted(name for name, _ in done.channel.headers)
 

@@ -227,6 +227,14 @@ def test_a_link_is_one_or_is_left_out(path: str) -> None:
     assert ("url" in embed) is (len(path) < 2000)
 
 
+def test_each_cluster_of_a_commit_is_shown_with_a_link_to_it() -> None:
+    told = body(Digest((story(State.FAILURE), story(cluster="eu"), story(cluster="us"))))
+
+    link = f"https://github.com/acme/fleet/commit/{COMMIT}"
+    assert [embed["url"] for embed in told["embeds"]] == [link, f"{link}#2", f"{link}#3"]
+    assert all(len(embed["description"]) > 3 for embed in told["embeds"])
+
+
 def test_without_a_commit_there_is_no_link() -> None:
     told = Outcome("\x00", Repository("", ""), "", (Observation(ObjectRef("Bucket", "a", "b"), State.FAILURE),))
 
@@ -234,6 +242,7 @@ def test_without_a_commit_there_is_no_link() -> None:
 
     assert "url" not in embed
     assert embed["footer"]["text"] == "–"
+    assert not [one for one in body(Digest((Story(told), Story(told))))["embeds"] if "url" in one]
 
 
 def test_nothing_to_tell_is_no_message() -> None:

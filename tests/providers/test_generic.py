@@ -9,6 +9,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from standins.server import answer
 from standins.webhook import Receiver
 
 from landed import events
@@ -151,7 +152,8 @@ def test_blanks_around_a_value_are_no_part_of_it(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["top-5ecret\nX-Evil: 1", "top-5ecret\r\nX-Evil: 1", "top-5ecret\x00", "top-5ecret\x7f", "top-5ecret é"]
+    "value",
+    ["top-5ecret\nX-Evil: 1", "top-5ecret\r\nX-Evil: 1", "top-5ecret\x00", "top-5ecret\x7f", "top-5ecret \ud800"],
 )
 def test_a_value_that_no_header_can_hold_is_refused(value: str) -> None:
     with pytest.raises(DeliveryError, match="the header X-Key has a value with a line break") as caught:
@@ -171,6 +173,28 @@ def test_a_controller_that_is_no_header_is_refused() -> None:
 
     with pytest.raises(DeliveryError, match="Gotk-Component"):
         generic.requests(channel(), strange)
+
+
+def header_at(receiver: Receiver, value: str) -> str:
+    """What a receiver reads of the value of a header, as UTF-8."""
+    good = Channel("generic", "generic", Secret(receiver.address), headers=(("X-Team", Secret(value)),))
+    with Http() as http:
+        (request,) = generic.requests(good, event())
+        http.send(request)
+    return receiver.asked[-1].headers["x-team"].encode("latin-1").decode()
+
+
+@pytest.mark.parametrize("value", ["plätform", "équipe 日本", "a\tb", "\x80"])
+def test_a_value_that_is_not_ascii_goes_as_utf_8(value: str) -> None:
+    with Receiver() as receiver:
+        assert header_at(receiver, value) == value
+
+
+def test_a_value_that_is_not_ascii_is_quoted_from_no_answer() -> None:
+    with Receiver() as receiver:
+        receiver.faults.append(answer(400, body="I do not know plätform-5ecret here"))
+        with pytest.raises(DeliveryError, match=r"I do not know \*{3} here"):
+            header_at(receiver, "plätform-5ecret")
 
 
 def test_all_of_it_arrives() -> None:

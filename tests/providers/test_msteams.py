@@ -236,6 +236,24 @@ def test_a_connector_gets_a_card_of_its_own_kind() -> None:
     assert last["text"].endswith("eu")
 
 
+def test_what_a_connector_has_no_room_for_is_counted() -> None:
+    facts = (("\x00", ""), *((f"fact {number}", "x") for number in range(14)))
+
+    told = body(Digest((story(),), facts=facts), CONNECTOR)
+
+    assert told["sections"][-1]["facts"][0] == {"name": "–", "value": "–"}
+    assert told["sections"][-1]["facts"][-1] == {"name": "…", "value": "and 6 more"}
+    assert len(told["sections"][-1]["facts"]) == 10
+
+
+@pytest.mark.parametrize(("address", "count"), [(FLOW, msteams.in_a_string), (CONNECTOR, msteams.in_utf_16)])
+@pytest.mark.parametrize("sign", ["'\"' ", "word ", "ä", "😀"])
+def test_a_message_is_counted_as_teams_writes_it_again(address: str, count: Any, sign: str) -> None:
+    stories = tuple(story(State.FAILURE, sign * 400, objects=9, cluster=f"c{n}") for n in range(15))
+
+    assert 5000 < count(body(Digest(stories), address)) <= 27_000
+
+
 @pytest.mark.parametrize("connector", [False, True])
 def test_a_message_is_taken(connector: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(msteams, "connector", lambda host: connector)
@@ -249,7 +267,13 @@ def test_a_message_is_taken(connector: bool, monkeypatch: pytest.MonkeyPatch) ->
         assert service.asked[0].target == SECRET_PATH
 
 
-@pytest.mark.parametrize(("status", "said"), [(202, b""), (202, b'{"x":1}'), (200, b""), (200, b"1"), (200, b"1\n")])
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (202, b""), (202, b'{"x":1}'), (200, b""), (200, b"1"), (200, b"1\n"),
+        (200, b"Message sent"), (200, b'{"messageId":"1700000000000"}'), (201, "Übermittelt".encode()),
+    ],
+)  # fmt: skip
 def test_what_is_an_acknowledgement(status: int, said: bytes) -> None:
     assert msteams.acknowledged(Response(status, {}, said)) == ""
 
@@ -270,7 +294,8 @@ _FAILED = (
         ("Webhook message delivery failed with error: Error contacting Microsoft Teams endpoint", False, "202"),
         ("<html>Sign in</html>", False, "202"),
         ('{"ok":false}', False, "202"),
-        ("11", False, "202"),
+        ("\ufffd", False, "202"),
+        ('{"status":"Failed"}', False, "202"),
     ],
 )
 def test_what_is_none(said: str, passing: bool, hint: str) -> None:
@@ -279,6 +304,14 @@ def test_what_is_none(said: str, passing: bool, hint: str) -> None:
 
     assert caught.value.passing is passing
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("said", [b"11", b"Message sent", b"{}"])
+def test_a_connector_says_one_and_nothing_else(said: bytes) -> None:
+    response = Response(200, {}, said, "Microsoft Teams (ops) (acme.webhook.office.com)", said.decode())
+
+    with pytest.raises(DeliveryError, match="without taking the message"):
+        msteams.acknowledged(response)
 
 
 @pytest.mark.parametrize(

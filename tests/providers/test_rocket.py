@@ -235,6 +235,8 @@ def test_what_cannot_be_posted_is_explained(api: Rocket, changes: dict[str, Any]
     [
         (400, '{"success":false,"error":"Invalid integration id or token provided."}', "no such webhook", False),
         (400, '{"success":false,"error":"error-running-script"}', "script", False),
+        (400, '{"success":false,"error":"Not enough permission"}', "spec.username", False),
+        (400, '{"success":false,"error":"The user lacks the permission message-impersonate"}', "role bot", False),
         (503, '{"success":false,"error":"Service Unavailable"}', "switched off", True),
         (429, '{"success":false,"error":"Error, too many requests. [error-too-many-requests]"}', "next run", True),
         (404, "<html>", "/hooks/ID/TOKEN", False),

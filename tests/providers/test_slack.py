@@ -20,6 +20,11 @@ from landed.model import Channel, Digest, ObjectRef, Observation, Outcome, Repos
 from landed.providers.chat import slack
 from landed.providers.outlet import ChannelOutlet
 
+#: Webhooks of others that take Slack's messages.
+MATTERMOST = "https://chat.example.com/team/hooks/9kcw5qjw86jgeum77o1uw8197j"
+ROCKET = "https://chat.example.com/hooks/64f0c2d9e7a1b35c48d2f6a0/Rk8sVw3nQz7LbX5tYc2HgJ9dMfPe4uAi"
+DISCORD = "https://discord.com/api/webhooks/1280000000000000001/SxK9vQ3mR7tYwZ2pLd84/slack?thread_id=5"
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -162,9 +167,6 @@ def test_a_cluster_whose_name_cannot_be_seen_is_still_a_message() -> None:
         b"null",
         b"1e999",
         b'{"ok":false,"error":"invalid_auth"}',
-        b'{"ok":true}',
-        b'{"ok":true,"ts":"1.0"}',
-        b'{"ok":true,"channel":"C0"}',
         b'{"ok":false,"channel":"C0","ts":"1.0"}',
         b'{"ok":"true","channel":"C0","ts":"1.0"}',
         b'{"ok":1}',
@@ -231,13 +233,35 @@ def test_facts_that_do_not_fit_are_counted() -> None:
     assert len(message["attachments"]) == 3
 
 
-def test_most_of_everything_is_within_fifty_blocks() -> None:
+def test_most_of_everything_has_room_and_what_has_none_is_counted() -> None:
     stories = tuple(story(State.FAILURE, "word " * 99, cluster=f"c{n}", objects=50) for n in range(60))
+    digest = Digest(stories, facts=tuple((f"{n}", "x" * 900) for n in range(40)), unread=("eu",) * 900)
 
-    message = slack.message(Digest(stories, facts=tuple((f"{n}", "x" * 900) for n in range(40)), unread=("eu",) * 900))
+    message = slack.message(digest)
 
     assert slack_problems(message) == []
-    assert "… and 45 failed" in texts(message)
+    assert "… and 48 failed" in texts(message)
+
+
+def test_as_many_stories_as_have_room_are_within_fifty_blocks() -> None:
+    digest = Digest(tuple(story(cluster=f"c{n}") for n in range(60)), facts=(("env", "prod"),), unread=("eu",))
+
+    message = slack.message(digest)
+
+    blocks = [*message["blocks"], *(block for one in message["attachments"] for block in one["blocks"])]
+    assert len(blocks) == 49
+    assert "… and 45 live" in texts(message)
+
+
+@pytest.mark.parametrize("sign", ["'\"\\ ", "&", "😀", "ä" * 99])
+def test_fifteen_clusters_that_fail_are_not_too_much_for_one_message(sign: str) -> None:
+    """OURS: Slack was seen to refuse blocks of more than some 13,200 characters altogether."""
+    stories = tuple(story(State.FAILURE, sign * 200, cluster=f"c{n}", objects=9) for n in range(15))
+
+    message = slack.message(Digest(stories, facts=((sign * 90, sign * 900),) * 12, unread=(sign * 99,) * 12))
+
+    assert slack_problems(message) == []
+    assert 2000 < len(json.dumps([message["blocks"], message["attachments"]], ensure_ascii=False)) <= 12_500
 
 
 def test_a_webhook_is_told_the_channel_and_the_name_where_they_are_set() -> None:
@@ -318,7 +342,7 @@ def test_a_message_deleted_by_hand_is_posted_anew(bot: SlackBot) -> None:
     assert list(bot.messages) == ["1700000000.000002"]
 
 
-@pytest.mark.parametrize("word", ["edit_window_closed", "cant_update_message"])
+@pytest.mark.parametrize("word", ["edit_window_closed", "cant_update_message", "is_inactive", "no_permission"])
 def test_a_message_that_may_not_be_edited_is_posted_anew(bot: SlackBot, word: str) -> None:
     (handle,) = send(bot, Digest((story(State.PENDING),), "line"))
     bot.refuse_edits = word
@@ -329,7 +353,10 @@ def test_a_message_that_may_not_be_edited_is_posted_anew(bot: SlackBot, word: st
     assert len(bot.messages) == 2
 
 
-@pytest.mark.parametrize("handle", ["1700000000.000001", "C024BE91L:", ":1.0", "C0GONE:1700000000.000001"])
+@pytest.mark.parametrize(
+    "handle",
+    ["1700000000.000001", "C024BE91L:", ":1.0", "C0GONE:1700000000.000001", "C024BE91L:1.0,C0:1.0", "C024BE91L:١.0"],
+)
 def test_a_message_that_is_not_known_is_posted_anew(bot: SlackBot, handle: str) -> None:
     assert send(bot, Digest((story(),), "line", handle)) == [f"{bot.channel_id}:1700000000.000001"]
 
@@ -350,14 +377,14 @@ def test_an_edit_that_may_have_been_done_is_done_again_and_a_new_message_is_not(
 @pytest.mark.parametrize(
     ("word", "hint", "passing", "gone"),
     [
-        ("not_in_channel", "Invite the bot", False, False),
         ("channel_not_found", "Invite the bot", False, True),
         ("invalid_auth", "token", False, False),
         ("token_revoked", "token", False, False),
         ("missing_scope", "chat:write", False, False),
         ("ratelimited", "next run", True, False),
         ("msg_too_long", "too long", False, False),
-        ("is_archived", "unarchive", False, False),
+        ("is_archived", "unarchive", False, True),
+        ("not_in_channel", "Invite the bot", False, True),
         ("message_not_found", "", False, True),
         ("fatal_error", "", True, False),
         ("something_new", "", False, False),
@@ -483,3 +510,120 @@ def test_who_is_called_stands_in_the_headline_once_each() -> None:
 
 def test_what_is_live_calls_nobody() -> None:
     assert slack.message(Digest((story(mention="U024BE7LH"),))) == slack.message(Digest((story(),)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"ok", b"ok\n", b'{"ok":true}', b'{"success":true}', b'{"result":"success","msg":"","ok":true}',
+     b'{"success":true,"queued":true}'],
+)  # fmt: skip
+def test_a_message_that_others_have_taken_is_not_told_again(body: bytes) -> None:
+    assert slack.acknowledged(Response(200, {}, body, "Slack (h)", body.decode())) == ""
+
+
+def body_at(address: str, digest: Digest) -> dict[str, Any]:
+    channel = Channel("slack", "slack", Secret(address), "#deploys", "landed")
+    (request,) = slack.requests(channel, digest)
+    told: dict[str, Any] = json.loads(request.body)
+    assert (told.pop("channel"), told.pop("username")) == ("#deploys", "landed")
+    return told
+
+
+@pytest.mark.parametrize("address", [MATTERMOST, f"{MATTERMOST}/", ROCKET, DISCORD])
+def test_who_knows_no_blocks_is_told_all_of_it_without(address: str) -> None:
+    failed = story(State.FAILURE, "timeout <here>", mention="U024BE7LH")
+    digest = Digest((failed,), summary="the shop", facts=(("env", "prod"),), unread=("eu",))
+
+    assert body_at(address, digest) == {
+        "text": "❌ acme/fleet 6dcd4ce2 failed on prod",
+        "attachments": [
+            {
+                "fallback": "❌ acme/fleet 6dcd4ce2 failed on prod",
+                "color": "#cf222e",
+                "text": "apps/web-0: Health check failed: timeout <\u200bhere>\n"
+                "Look further: flux events -n apps --for Kustomization/web-0\n"
+                f"prod · <https://github.com/acme/fleet/commit/{COMMIT}|acme/fleet@6dcd4ce2>",
+            },
+            {
+                "fallback": "Not seen at present: eu",
+                "text": "Not seen at present: eu",
+                "fields": [
+                    {"title": "summary", "value": "the shop", "short": True},
+                    {"title": "env", "value": "prod", "short": True},
+                ],
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://hooks.slack.com/services/T024BE7LH/B01TESTHOOK/SxK9vQ3mR7tYwZ2pLd84NfGh",
+        "https://hooks.slack-gov.com/services/T024BE7LH/B01TESTHOOK/SxK9vQ3mR7tYwZ2pLd84NfGh",
+        "https://zulip.example.com/api/v1/external/slack_incoming?api_key=k", "https://h/slack", "https://[", "",
+    ],
+)  # fmt: skip
+def test_who_knows_blocks_or_is_not_known_gets_them(address: str) -> None:
+    assert "blocks" in body_at(address, Digest((story(),)))
+
+
+def test_several_without_blocks_have_a_title_each_and_are_counted() -> None:
+    told = body_at(MATTERMOST, Digest((story(State.FAILURE), *(story(cluster=f"c{n}") for n in range(9)))))
+
+    assert told["text"] == "10 rollouts: 1 failed, 9 live"
+    assert [one["text"].partition("\n")[0] for one in told["attachments"]] == [
+        "❌ acme/fleet 6dcd4ce2 failed on prod",
+        *(f"✅ acme/fleet 6dcd4ce2 is live on c{n}" for n in range(5)),
+        "… and 4 live",
+    ]
+
+
+@given(st.integers(1, 30), st.text(max_size=300), st.lists(st.tuples(st.text(), st.text()), max_size=20))
+def test_without_blocks_all_of_it_has_room_at_the_strictest(
+    count: int, text: str, facts: list[tuple[str, str]]
+) -> None:
+    stories = tuple(story(State.FAILURE, text * 20, cluster=f"{text}{n}", objects=9) for n in range(count))
+
+    told = body_at(DISCORD, Digest(stories, facts=tuple(facts), summary=text, unread=(text,) * 40))
+
+    fields = [part for one in told["attachments"] for field in one.get("fields", ()) for part in field.values()]
+    said = [told["text"], *(one["text"] for one in told["attachments"]), *map(str, fields)]
+    assert sum(map(len, said)) <= 6000
+    assert len(told["attachments"]) <= 10
+    assert all(field["title"] and field["value"] for one in told["attachments"] for field in one.get("fields", ()))
+
+
+@pytest.mark.parametrize("path", ["a/b|<!channel>", "a/b>x", "a/<b", "a/b](http://evil)", "a/b @all", "a/[b]"])
+def test_a_link_without_blocks_cannot_be_broken_out_of(path: str) -> None:
+    told = Outcome("prod", Repository("h", path), COMMIT, story().outcome.observations)
+
+    where = body_at(MATTERMOST, Digest((Story(told),)))["attachments"][0]["text"].split("\n")[-1]
+
+    assert re.fullmatch(r"prod · <https://h/[^<>| ]+\|[^<>|\[\]]+>", where)
+    assert "@all" not in where
+
+
+def test_others_webhooks_get_no_hints_about_slacks() -> None:
+    (request,) = slack.requests(Channel("slack", "slack", Secret(MATTERMOST)), Digest((story(),)))
+
+    assert request.hints == {}
+
+
+@pytest.mark.parametrize(
+    ("channel", "edited"),
+    [("#deploys", True), ("deploys", True), ("U024BE7LH", True), ("C024BE91L", True), ("C0ELSEWHERE", False)],
+)
+def test_a_message_in_another_channel_than_the_one_of_now_is_left_alone(
+    bot: SlackBot, channel: str, edited: bool
+) -> None:
+    channel_ = channel_of(bot, channel=channel)
+    digest = Digest((story(),), "line", "C024BE91L:1700000000.000001")
+
+    if edited:
+        (request,) = slack.requests(channel_, digest)
+        assert json.loads(request.body)["channel"] == "C024BE91L"
+        return
+    with pytest.raises(DeliveryError) as caught:
+        slack.requests(channel_, digest)
+    assert caught.value.gone

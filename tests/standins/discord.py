@@ -139,6 +139,9 @@ def _ours(body: dict[str, Any], how: str) -> list[str]:
         for embed in embeds
         if not re.match(r"https?://[^\s<>]+\Z", embed.get("url", "http://x"))
     ]
+    links = [embed["url"] for embed in embeds if "url" in embed]
+    if len(set(links)) < len(links):
+        problems.append("an embed that is not shown, for one before it has the same link")
     if re.search(r"clyde|discord|\A(?:everyone|here)\Z", body.get("username", ""), re.IGNORECASE):
         problems.append("a user name that Discord refuses")
     return problems

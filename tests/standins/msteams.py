@@ -70,7 +70,8 @@ class Teams:
 def message_problems(body: dict[str, Any]) -> list[str]:
     """OURS: why a message with a card would not be shown."""
     problems = [f"{error.json_path}: {error.message[:200]}" for error in _schema().iter_errors(body)]
-    return problems + _too_large(body) + (_nobody(body["attachments"][0]["content"]) if not problems else [])
+    problems += _too_large(json.dumps(json.dumps(body)))
+    return problems + (_nobody(body["attachments"][0]["content"]) if not problems else [])
 
 
 def _nobody(card: dict[str, Any]) -> list[str]:
@@ -85,7 +86,7 @@ def card_problems(body: dict[str, Any]) -> list[str]:
 
     https://learn.microsoft.com/outlook/actionable-messages/message-card-reference
     """
-    problems = _too_large(body)
+    problems = _too_large(json.dumps(body)) + _too_large(json.dumps(body, ensure_ascii=False).encode("utf-16-le"))
     if (body.get("@type"), body.get("@context")) != ("MessageCard", "https://schema.org/extensions"):
         problems.append("no MessageCard")
     if not body.get("summary"):
@@ -101,9 +102,9 @@ def card_problems(body: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _too_large(body: dict[str, Any]) -> list[str]:
-    """About 28 KB, also where whoever passes it on writes other characters than ASCII as ``\\uXXXX``."""
-    return ["more than 28 KB"] if len(json.dumps(body)) > 28_000 else []
+def _too_large(written: str | bytes) -> list[str]:
+    """About 28 KB, counted when whoever passes it on has written it again, all in ASCII, in a string or in UTF-16."""
+    return ["more than 28 KB"] if len(written) > 28_000 else []
 
 
 @cache

@@ -25,8 +25,8 @@ USER_ID = "rbAXPnMktTFbNpwtJ"
 #: The setting ``Message_MaxAllowedSize``, in UTF-16 units.
 LIMIT = 5000
 #: OURS: what the webhook reads of a body, and of an attachment.
-_WEBHOOK = {"text", "channel", "alias", "attachments"}
-_ATTACHMENT = {"color", "title", "title_link", "text", "fields"}
+_WEBHOOK = {"text", "channel", "alias", "username", "attachments"}
+_ATTACHMENT = {"color", "fallback", "title", "title_link", "text", "fields"}
 
 SCHEMAS = Path(__file__).parent.parent / "data/chat/rocket-chat.json"
 

@@ -153,6 +153,8 @@ def slack_problems(payload: dict[str, Any]) -> list[str]:
     problems = [problem for block in blocks if (problem := _block_problem(block))]
     if len(blocks) > 50:
         problems.append("more than 50 blocks")
+    if len(json.dumps([payload.get("blocks", ()), payload.get("attachments", ())], ensure_ascii=False)) > 13_200:
+        problems.append("msg_blocks_too_long")
     if not 0 < len(payload.get("text", "")) <= 4000:
         problems.append("no text, or more than 4000 characters")
     for block in blocks:
@@ -199,11 +201,21 @@ _MENTION = ("U024BE7LH", "<@U024BE7LH>")
 #: A group, a bot, a channel, a name.
 _MISNAMED = ("S024BE7LH", "B024BE7LH", "C024BE7LH", "here", "@ada", "u024be7lh", "U024BE7LH|x", "U024BE7LH>")
 
+#: At those who take Slack's messages, too.
+_ELSEWHERE = (*_CALLS, "@all", "](http://evil", "![")
+
 WAYS = {
     "slack bot": Way(
         "slack", "standins.slack", "SlackBot", edits=True, calls=_CALLS, mention=_MENTION, misnamed=_MISNAMED,
         content=(200, b'{"ok":true,"channel":"C024BE91L","ts":"1700000000.000001"}'),
-        no=(b'{"ok":false,"error":"channel_not_found"}', b'{"ok":true}', b'{"ok":"true","channel":"C1","ts":"1.1"}'),
+        no=(b'{"ok":false,"error":"channel_not_found"}', b'{"ok":"true","channel":"C1","ts":"1.1"}'),
+    ),
+    "slack to mattermost": Way(
+        "slack", "standins.mattermost", "MattermostWebhook", content=(200, b"ok"), no=(b"OK?",), calls=_ELSEWHERE,
+    ),
+    "slack to rocket": Way(
+        "slack", "standins.rocket", "RocketWebhook", content=(200, b'{"success":true}'), calls=_ELSEWHERE,
+        no=(b'{"success":false}', b'{"success":false,"error":"Invalid channel"}'),
     ),
     "slack webhook": Way(
         "slack", "standins.slack", "SlackWebhook", content=(200, b"ok"), no=(b"no_service", b"OK?"), calls=_CALLS,

@@ -231,9 +231,7 @@ def _pairs(text: str) -> dict[str, str] | None:
 
 
 def _header(name: str, value: str) -> bool:
-    return re.fullmatch(_HEADER, name) is not None and all(
-        c == "\t" or (c.isprintable() and ord(c) < 256) for c in value.strip()
-    )
+    return re.fullmatch(_HEADER, name) is not None and all(c == "\t" or c.isprintable() for c in value.strip())
 
 
 _API: Mapping[str, Callable[[str], bool]] = {"rocket": _rocket_api, "slack": _slack_api}

@@ -126,13 +126,19 @@ def laid_out(told: Message) -> dict[str, Any]:
 def _embeds(told: Message) -> Iterator[dict[str, Any]]:
     """One for each story, the worst first; then what concerns all of them, in the only story's embed if there is one.
 
-    A story gets its share of what the ones before it have left of the 6000.
+    A story gets its share of what the ones before it have left of the 6000. Of embeds with the same link only the first
+    is shown (https://github.com/discord/discord-api-docs/issues/1418), so those after it get links that end otherwise.
     """
     extra = _extra(told)
     left = EMBEDDED - _taken(extra)
+    linked: set[str] = set()
     for number, passage in enumerate(told.passages):
         last = number + 1 == len(told.passages)
         embed = _embed(passage, left // (len(told.passages) - number))
+        link = embed.get("url", "")
+        if link and link in linked:
+            embed["url"] = f"{link}#{number + 1}"
+        linked.add(link)
         left -= _taken(embed)
         if last and told.alone:
             embed = _merged(embed, extra)
@@ -147,7 +153,7 @@ def _embed(passage: Passage, room: int) -> dict[str, Any]:
     title = f"{passage.mark} {_text(passage.title, min(TITLE, room - units(footer) - 80) - 4)}"
     rest = room - units(footer) - units(title)
     description = _lines(passage.lines, min(rest, DESCRIPTION - _EXTRA))
-    link = linkable(passage.link, LINK, "[]")
+    link = linkable(passage.link, LINK - len("#10"), "[]")
     return {
         "title": title,
         **({"url": link} if link else {}),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from landed.events import body, headers
+from landed.events import body, headers, unsaid
 from landed.http import Request, Response
 from landed.model import Channel, Event
 from landed.providers.interface import Said, wanted
@@ -16,7 +16,8 @@ from landed.providers.interface import Said, wanted
 def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     """One POST of the event. Raises DeliveryError for a header of the channel that cannot be sent."""
     event = wanted(Event, payload)
-    return (Request("POST", channel.address, headers(channel, event), body(event), channel.called("the webhook")),)
+    given, service = headers(channel, event), channel.called("the webhook")
+    return (Request("POST", channel.address, given, body(event), service, hidden=unsaid(channel)),)
 
 
 def acknowledged(response: Response) -> str:

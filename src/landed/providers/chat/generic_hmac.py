@@ -30,7 +30,8 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
             "Put it into the Provider's Secret, under the key `token`.",
         )
     headers = events.with_header(events.headers(channel, event), "X-Signature", signed)
-    return (Request("POST", channel.address, headers, body, channel.called("the webhook"), hidden=(channel.token,)),)
+    hidden = (channel.token, *events.unsaid(channel))
+    return (Request("POST", channel.address, headers, body, channel.called("the webhook"), hidden=hidden),)
 
 
 def signature(key: Secret, body: bytes) -> str:

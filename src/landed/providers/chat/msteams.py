@@ -14,15 +14,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from landed.http import Request, Response, host_of, json_request, not_taken
-from landed.messages import Message, Passage, called, fitted, linkable, message, uncalled, within
+from landed.messages import Message, Passage, called, facts, fitted, linkable, message, uncalled, units, within
 from landed.model import Channel, Digest, State
 from landed.providers.interface import Said, wanted
 
-#: Teams takes about 28 KB, however a flow may write the message again:
-#: https://learn.microsoft.com/microsoftteams/limits-specifications-teams
+#: Teams takes about 28 KB, counted after it has written the message again; of a flow that has answered 202 before,
+#: nobody hears that it was too much. https://learn.microsoft.com/microsoftteams/limits-specifications-teams ,
+#: https://github.com/MicrosoftDocs/msteams-docs/issues/11274
 BYTES = 27_000
 #: Stories, and characters of each kind of text in a message: the first pair that has room is taken.
-_SIZES = ((15, 9000), (15, 4000), (8, 2000), (4, 1000), (1, 500))
+_SIZES = ((15, 9000), (15, 4000), (8, 2000), (4, 1000), (1, 500), (1, 250))
 _TITLE, _LINK = 300, 2000
 #: A user's principal name, or the id that Entra gives them.
 _USER = (
@@ -69,6 +70,8 @@ _WORDS = {
     "HTTP error": _RETIRED,
 }
 _LATER = ("HTTP error 429", "HTTP error 5")
+#: What no flow says that has taken a message: a page, bytes that are no text, bad news.
+_REFUSAL = r'\A<|\ufffd|error|fail|invalid|denied|refused|"(?:ok|success)"\s*:\s*false'
 _REFUSED = ("400", "401", "403", "404", "410")
 
 
@@ -78,8 +81,8 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     if not digest.stories:
         return ()
     host = host_of(channel.address.reveal())
-    lay = message_card if connector(host) else adaptive
-    return (json_request(channel.address, _sized(digest, lay), service=service, hints=_hints(host)),)
+    laid = _sized(digest, message_card, in_utf_16) if connector(host) else _sized(digest, adaptive, in_a_string)
+    return (json_request(channel.address, laid, service=service, hints=_hints(host)),)
 
 
 def acknowledged(response: Response) -> str:
@@ -87,16 +90,26 @@ def acknowledged(response: Response) -> str:
 
     A connector says 200 whatever becomes of the message, and the truth in words:
     https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using#rate-limiting-for-connectors
+
+    A flow may have a Response action of its maker's, with any words: not to hear it would tell all of it again at each
+    run. https://learn.microsoft.com/azure/connectors/connectors-native-reqres#add-a-response-action
     """
-    if response.status == 202 or response.body.strip() in (b"", b"1"):
+    said = response.body.strip()
+    if response.status == 202 or said in (b"", b"1"):
         return ""
-    raise not_taken(response, _WORDS, "A flow that answers by itself must say 202 or nothing.", passing=_LATER)
+    if not re.search(_REFUSAL, said.decode(errors="replace"), re.IGNORECASE) and not _by_connector(response):
+        return ""
+    raise not_taken(response, _WORDS, "A flow that answers by itself must say 202, or no errors.", passing=_LATER)
 
 
 def connector(host: str) -> bool:
     """Whether ``host`` is where connectors are."""
     name = host.rpartition(":")[0] or host
     return name.endswith(".webhook.office.com") or name in ("outlook.office.com", "outlook.office365.com")
+
+
+def _by_connector(response: Response) -> bool:
+    return connector(response.origin.rpartition("(")[2].rstrip(")"))
 
 
 def _hints(host: str) -> dict[str, str]:
@@ -108,13 +121,25 @@ def _hints(host: str) -> dict[str, str]:
     return _HINTS
 
 
-def _sized(digest: Digest, lay: Callable[[Message, int], dict[str, Any]]) -> dict[str, Any]:
+def _sized(
+    digest: Digest, lay: Callable[[Message, int], dict[str, Any]], count: Callable[[object], int]
+) -> dict[str, Any]:
     """What ``lay`` makes of as much of ``digest`` as there is room for."""
     for most, room in _SIZES:
         laid = lay(message(digest, most), room)
-        if len(json.dumps(laid)) <= BYTES:
+        if count(laid) <= BYTES:
             break
     return laid
+
+
+def in_a_string(laid: object) -> int:
+    """Bytes of it in ASCII, as a text in another message."""
+    return len(json.dumps(json.dumps(laid)))
+
+
+def in_utf_16(laid: object) -> int:
+    """Bytes of it in UTF-16, or in ASCII where that takes more."""
+    return max(len(json.dumps(laid)), 2 * units(json.dumps(laid, ensure_ascii=False)))
 
 
 def adaptive(told: Message, room: int) -> dict[str, Any]:
@@ -128,7 +153,7 @@ def adaptive(told: Message, room: int) -> dict[str, Any]:
     entities = [_entity(user) for user in called(told, _USER)]
     body = [] if told.alone else [_rich(_run(told.headline, _TITLE, size="Large", weight="Bolder"))]
     body += [_container(passage, share) for passage in told.passages]
-    below = [*_facts(told.facts, room), *(_rich(_run(note, room // 4, isSubtle=True)) for note in _notes(told))]
+    below = [*_facts(told, room), *(_rich(_run(note, room // 4, isSubtle=True)) for note in _notes(told))]
     body += [{"type": "Container", "separator": True, "items": below}] if below else []
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -164,14 +189,14 @@ def _entity(user: str) -> dict[str, Any]:
     return {"type": "mention", "text": f"<at>{user}</at>", "mentioned": {"id": user, "name": user}}
 
 
-def _facts(facts: Sequence[tuple[str, str]], room: int) -> Iterator[dict[str, Any]]:
+def _facts(told: Message, room: int) -> Iterator[dict[str, Any]]:
     """One line each, as many as there is room for, and how many there are more."""
     left = room // 2
-    for number, (name, value) in enumerate(facts):
+    for number, (name, value) in enumerate(told.facts):
         title, said = fitted(name, 100), fitted(value, room // 4)
         left -= len(title) + len(said) + 20
         if left < 0:
-            yield _rich(_run(f"… and {len(facts) - number} more", 100, isSubtle=True))
+            yield _rich(_run(f"… and {len(told.facts) - number} more", 100, isSubtle=True))
             return
         yield {**_rich(_run(f"{title}: ", 110, weight="Bolder"), _run(said, room)), "spacing": "Small"}
 
@@ -195,14 +220,14 @@ def _link(passage: Passage) -> str:
 def message_card(told: Message, room: int) -> dict[str, Any]:
     """The message as connectors take it. All of it is Markdown, and some HTML."""
     share = room // len(told.passages)
-    facts = [
-        {"name": fitted(name, 100, _escape), "value": fitted(value, room // 20, _escape)}
-        for name, value in told.facts[:10]
-    ]
+    shown, more = facts(told, 10)
+    added = [_fact(name, value, room) for name, value in shown] + (
+        [_fact("…", f"and {more} more", room)] if more else []
+    )
     sections = [_section(passage, share) for passage in told.passages]
-    if facts or _notes(told):
+    if added or _notes(told):
         text = "\n\n".join(fitted(note, room // 4, _escape) for note in _notes(told))
-        sections.append({**({"text": text} if text else {}), **({"facts": facts} if facts else {})})
+        sections.append({**({"text": text} if text else {}), **({"facts": added} if added else {})})
     return {
         "@type": "MessageCard",
         "@context": "https://schema.org/extensions",
@@ -211,6 +236,11 @@ def message_card(told: Message, room: int) -> dict[str, Any]:
         "title": fitted(told.headline, _TITLE, _escape),
         "sections": sections,
     }
+
+
+def _fact(name: str, value: str, room: int) -> dict[str, str]:
+    title, said = fitted(name, min(100, room // 5), _escape), fitted(value, room // 20, _escape)
+    return {"name": title or "–", "value": said or "–"}
 
 
 def _section(passage: Passage, room: int) -> dict[str, Any]:

@@ -58,6 +58,7 @@ _HINTS = {
     "error-invalid-room": _ROOM,
     "error-room-not-found": _ROOM,
     "error-not-allowed": _ROOM,
+    "message-impersonate": "Give the webhook's user the permission message-impersonate, which the role bot has.",
     "Not enough permission": "The webhook's user may not post under another name: leave out spec.username.",
     "404": "Check the address: https://SERVER/hooks/ID/TOKEN of a webhook, https://SERVER with a token.",
 }

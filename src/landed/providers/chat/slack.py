@@ -2,14 +2,17 @@
 
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks ,
 https://docs.slack.dev/reference/methods/chat.postMessage , https://docs.slack.dev/reference/methods/chat.update
+
+Other services have webhooks that take Slack's messages, too, and answer in words of their own.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 from msgspec import Struct, structs
@@ -17,22 +20,52 @@ from msgspec import Struct, structs
 from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, json_request, not_taken
-from landed.messages import Message, Passage, called, facts, fitted, linkable, one_line, shortened, uncalled, within
+from landed.messages import (
+    Message,
+    Passage,
+    Size,
+    called,
+    facts,
+    fitted,
+    linkable,
+    one_line,
+    shortened,
+    uncalled,
+    within,
+)
 from landed.messages import message as said
 from landed.model import Channel, Digest, Secret
 from landed.providers.interface import Said, wanted
 
 #: 50 blocks a message, 3000 characters a section, 10 fields of 2000 in one (https://docs.slack.dev/reference/block-kit).
-#: All details of a message share 10,000 characters, and a field has 600: nobody reads more.
+#: All blocks together were seen to have room for some 13,200 (https://github.com/slackapi/bolt-js/issues/2509).
 SECTION_LIMIT = 3000
 TEXT_LIMIT = 2000
-_TITLE_LIMIT = 300
-_BODY_BUDGET = 10_000
-_FIELDS, _FIELD_LIMIT = 10, 600
-#: At most three blocks each, a headline, facts, notes and "… and more": 49 of 50 blocks.
-_PASSAGES = 15
+BLOCKS_LIMIT = 12_500
+#: The same layout with ever less in it, until it fits. A passage has at most three blocks; with a headline, facts,
+#: notes and "… and more" these are 49 of 50.
+_SIZES = (
+    Size(15, 10_000, 300, 10),
+    Size(15, 4_000, 150, 10),
+    Size(12, 2_400, 100, 6),
+    Size(6, 2_000, 100, 4),
+    Size(2, 1_000, 100, 3),
+)
 #: A member's id, https://docs.slack.dev/messaging/formatting-message-text#mentioning-users
 _MEMBER = "[UW][A-Z0-9]{2,20}"
+#: A message: its channel's id and its time.
+_HANDLE = re.compile(r"([A-Za-z0-9_#-]{1,80}):([0-9]{1,16}\.[0-9]{1,9})")
+
+#: Whose webhooks take Slack's messages, but know nothing of blocks, by the form of their path: Mattermost's,
+#: Rocket.Chat's, Discord's. https://developers.mattermost.com/integrate/webhooks/incoming/#slack-compatibility ,
+#: https://docs.rocket.chat/docs/integrations ,
+#: https://docs.discord.com/developers/resources/webhook#execute-slackcompatible-webhook
+_COMPATIBLE = re.compile(
+    r"/hooks/(?:[a-z0-9]{26}|[^/]{8,}/[^/]{16,})/?\Z|/api/(?:v[0-9]+/)?webhooks/[0-9]+/[^/]+/slack/?\Z"
+)
+#: There all of a message shares what the strictest of them has room for, 6000 characters.
+_PLAIN_PASSAGES, _PLAIN_FACTS, _PLAIN_LINK = 6, 6, 200
+_PLAIN_LINE, _PLAIN_FACT, _PLAIN_BUDGET = 120, 60, 4500
 
 _REMOVED = "The webhook was removed or its app uninstalled: make a new one and replace the address."
 #: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
@@ -86,9 +119,11 @@ _PASSING = frozenset(
 )
 _UNCERTAIN = frozenset({"fatal_error", "internal_error"})
 #: The message is not there, or may not be edited or answered (any more): too old for the workspace's settings, posted
-#: by another app, in a channel that is gone or takes no answers. A new message tells it where an edit cannot.
+#: by another app, in a channel that is gone or archived, has lost the bot, or takes no answers. A new message tells it
+#: where an edit cannot.
 _GONE = frozenset(
     {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "thread_not_found"}
+    | {"is_inactive", "is_archived", "not_in_channel", "no_permission", "invalid_thread_ts"}
     | {"cannot_reply_to_message", "restricted_action_thread_locked", "restricted_action_non_threadable_channel"}
 )
 
@@ -99,6 +134,7 @@ class _Posted(Struct, frozen=True):
 
 class _Answer(Struct, frozen=True):
     ok: bool = False
+    success: bool = False
     error: str = ""
     channel: str = ""
     ts: str = ""
@@ -113,14 +149,17 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     if channel.token:
         return (_as_bot(channel, digest, service),)
     where = {"channel": channel.channel} if channel.channel else {}
-    body = {**where, **_named(channel), **_new(digest)}
-    return (json_request(channel.address, body, service=service, hints=_WEBHOOK_HINTS),)
+    elsewhere = _is_compatible(channel.address)
+    body = {**where, **_named(channel), **(compatible(digest) if elsewhere else _new(digest))}
+    hints = {} if elsewhere else _WEBHOOK_HINTS  # others have other words
+    return (json_request(channel.address, body, service=service, hints=hints),)
 
 
 def acknowledged(response: Response) -> str:
     """The message as ``C0123:1700000000.000100``, of an answer the message that it answers. Raises DeliveryError.
 
     A webhook takes a message with the two letters ``ok`` and nothing else; a bot is told where and when it was posted.
+    Other services' webhooks say ``"ok": true`` or ``"success": true``: not to hear it would tell all of it again.
     """
     if response.body.strip() == b"ok":
         return ""
@@ -128,10 +167,10 @@ def acknowledged(response: Response) -> str:
         answer = decode(response.body, _Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _refused(response, "") from None
+    if not (answer.ok or answer.success):
+        raise _refused(response, answer.error)
     # A new message by its id: an edit knows no channels by name.
-    if answer.ok and answer.channel and answer.ts:
-        return f"{answer.channel}:{answer.message.thread_ts or answer.ts}"
-    raise _refused(response, answer.error)
+    return f"{answer.channel}:{answer.message.thread_ts or answer.ts}" if answer.channel and answer.ts else ""
 
 
 def message(digest: Digest) -> dict[str, Any]:
@@ -140,12 +179,19 @@ def message(digest: Digest) -> dict[str, Any]:
     Who is called stands in the headline, for attachments are secondary:
     https://docs.slack.dev/messaging/formatting-message-text#attachments
     """
-    told = said(digest, _PASSAGES)
-    budget = min(_BODY_BUDGET // len(told.passages), SECTION_LIMIT)
-    headline = _title(told.passages[0]) if told.alone else f"*{fitted(told.headline, _TITLE_LIMIT, _escape)}*"
+    for size in _SIZES:
+        laid = laid_out(said(digest, size.passages), size)
+        if len(json.dumps([laid["blocks"], laid["attachments"]], ensure_ascii=False)) <= BLOCKS_LIMIT:
+            break
+    return laid
+
+
+def laid_out(told: Message, size: Size) -> dict[str, Any]:
+    """``told`` in one size."""
+    headline = _title(told.passages[0], size) if told.alone else f"*{fitted(told.headline, size.line, _escape)}*"
     headline = " ".join([headline, *(f"<@{member}>" for member in called(told, _MEMBER))])
-    attachments = [_attachment(passage, budget, titled=not told.alone, brief=told.brief) for passage in told.passages]
-    below = _below(told)
+    attachments = [_attachment(passage, told, size) for passage in told.passages]
+    below = _below(told, size)
     if told.alone:
         attachments[0]["blocks"] += below
     elif below:
@@ -159,10 +205,8 @@ def message(digest: Digest) -> dict[str, Any]:
 
 def _as_bot(channel: Channel, digest: Digest, service: str) -> Request:
     headers = {"Authorization": Secret(f"Bearer {channel.token.reveal()}")}
-    place, _, ts = digest.handle.partition(":")
-    if digest.handle and not (place and ts):
-        raise DeliveryError(f"{service}: the message to edit is not known by channel and time.", gone=True)
-    if digest.handle and not digest.reply:
+    place, ts = _known(digest.handle, channel.channel, service)
+    if place and not digest.reply:
         # Unlike a new message's, an edit's text is searched for links and names unless told otherwise.
         body = {"channel": place, "ts": ts, **message(digest), "parse": "none"}
         url = Secret(urljoin(channel.address.reveal(), "chat.update"))
@@ -174,6 +218,59 @@ def _as_bot(channel: Channel, digest: Digest, service: str) -> Request:
     thread = {"thread_ts": ts} if ts else {}
     body = {"channel": place or channel.channel, **thread, **_named(channel), **_new(digest)}
     return json_request(channel.address, body, service=service, headers=headers, hints=_BOT_HINTS)
+
+
+def _known(handle: str, channel: str, service: str) -> tuple[str, str]:
+    """Channel and time of the message to edit, empty where there is none. Raises DeliveryError for anything else."""
+    if not handle:
+        return "", ""
+    found = _HANDLE.fullmatch(handle)
+    # A message in another channel than the one that is named by its id is of no use: the setting was changed.
+    if found is None or (re.fullmatch("[CG][A-Z0-9]{8,20}", channel) and channel != found[1]):
+        raise DeliveryError(f"{service}: the message to edit is not one of this channel.", gone=True)
+    return found[1], found[2]
+
+
+def compatible(digest: Digest) -> dict[str, Any]:
+    """The message for who takes Slack's messages and knows no blocks: a headline, and an attachment of the older kind
+    for each passage. Nobody is called, for people have other names there.
+    """
+    told = said(digest, _PLAIN_PASSAGES)
+    attachments = [_older(passage, told) for passage in told.passages]
+    shown, more = facts(told, _PLAIN_FACTS)
+    fields = [_field(name, value) for name, value in shown] + ([_field("…", f"and {more} more")] if more else [])
+    notes = within([note for note in (told.more, *told.notes) if note], 2 * _PLAIN_LINE, _apart)
+    if fields or notes:
+        below = "\n".join(notes)
+        attachments.append({"fallback": below or "…", "text": below, **({"fields": fields} if fields else {})})
+    first = told.passages[0]
+    headline = f"{first.mark} {first.title}" if told.alone else told.headline
+    return {"text": fitted(headline, _PLAIN_LINE, _apart), "attachments": attachments}
+
+
+def _older(passage: Passage, told: Message) -> dict[str, Any]:
+    # What a title, the cluster, the commit and its link take is not left for details.
+    budget = _PLAIN_BUDGET // len(told.passages) - 3 * _PLAIN_LINE - _PLAIN_LINK
+    title = f"{passage.mark} {fitted(passage.title, _PLAIN_LINE, _apart)}"
+    cluster, name = (fitted(part, _PLAIN_LINE, _apart) for part in (passage.cluster, passage.place))
+    if address := linkable(passage.link, _PLAIN_LINK):
+        # What ends a link or its name cannot be escaped.
+        name = f"<{address}|{re.sub('[]|<>[]', ' ', name)}>"
+    lines = [] if told.alone else [title]
+    lines += [*within(passage.lines, budget, _apart), f"{cluster} · {name}" if name else cluster]
+    return {"fallback": title, "color": passage.colour, "text": "\n".join(lines)}
+
+
+def _field(name: str, value: str) -> dict[str, Any]:
+    title, text = (fitted(part, _PLAIN_FACT, _apart) or "–" for part in (name, value))
+    return {"title": title, "value": text, "short": len(text) <= 40}
+
+
+def _is_compatible(address: Secret) -> bool:
+    try:
+        return _COMPATIBLE.search(urlsplit(address.reveal().strip()).path) is not None
+    except ValueError:
+        return False
 
 
 def _new(digest: Digest) -> dict[str, Any]:
@@ -198,42 +295,43 @@ def _refused(response: Response, word: str) -> DeliveryError:
     return error
 
 
-def _attachment(passage: Passage, budget: int, *, titled: bool, brief: bool) -> dict[str, Any]:
-    details = "\n".join(within(shortened(passage.lines) if brief else passage.lines, budget, _escape))
-    blocks = [_section(_title(passage))] if titled else []
+def _attachment(passage: Passage, told: Message, size: Size) -> dict[str, Any]:
+    budget = min(size.details // len(told.passages), SECTION_LIMIT)
+    details = "\n".join(within(shortened(passage.lines) if told.brief else passage.lines, budget, _escape))
+    blocks = [] if told.alone else [_section(_title(passage, size))]
     blocks += [_section(details)] if details else []
-    blocks.append(_small(_where(passage)))
-    return {"color": passage.colour, "fallback": fitted(passage.title, _TITLE_LIMIT, _escape), "blocks": blocks}
+    blocks.append(_small(_where(passage, size)))
+    return {"color": passage.colour, "fallback": fitted(passage.title, size.line, _escape), "blocks": blocks}
 
 
-def _title(passage: Passage) -> str:
-    return f"{passage.mark} *{fitted(passage.title, _TITLE_LIMIT, _escape)}*"
+def _title(passage: Passage, size: Size) -> str:
+    return f"{passage.mark} *{fitted(passage.title, size.line, _escape)}*"
 
 
-def _where(passage: Passage) -> str:
+def _where(passage: Passage, size: Size) -> str:
     """The cluster, and the commit with a link to it."""
-    cluster = fitted(passage.cluster, _TITLE_LIMIT, _escape)
+    cluster = fitted(passage.cluster, size.line, _escape)
     if not passage.place:
         return cluster
-    name = fitted(passage.place, _TITLE_LIMIT, _escape)
-    address = linkable(passage.link, SECTION_LIMIT // 2, "[]")
+    name = fitted(passage.place, size.line, _escape)
+    address = linkable(passage.link, size.line * 4, "[]")
     return f"{cluster} · <{address}|{name}>" if address else f"{cluster} · {name}"
 
 
-def _below(told: Message) -> list[dict[str, Any]]:
+def _below(told: Message, size: Size) -> list[dict[str, Any]]:
     """What had no room, what the Alert adds, and notes: at most one block each."""
     blocks = [_small(_escape(told.more))] if told.more else []
     if told.facts:
-        shown, more = facts(told, _FIELDS)
-        fields = [_mrkdwn(_fact(name, value)) for name, value in shown]
+        shown, more = facts(told, size.facts)
+        fields = [_mrkdwn(_fact(name, value, size)) for name, value in shown]
         fields += [_mrkdwn(f"… and {more} more")] if more else []
         blocks.append({"type": "section", "fields": fields})
-    notes = "\n".join(within(told.notes, TEXT_LIMIT, _escape))
+    notes = "\n".join(within(told.notes, size.line * 6, _escape))
     return [*blocks, _small(notes)] if notes else blocks
 
 
-def _fact(name: str, value: str) -> str:
-    return f"*{fitted(name, _FIELD_LIMIT // 4, _escape) or '–'}*\n{fitted(value, _FIELD_LIMIT, _escape) or '–'}"
+def _fact(name: str, value: str, size: Size) -> str:
+    return f"*{fitted(name, size.line // 2, _escape) or '–'}*\n{fitted(value, size.line * 2, _escape) or '–'}"
 
 
 def _section(text: str) -> dict[str, Any]:
@@ -255,3 +353,12 @@ def _escape(text: str) -> str:
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
     return uncalled(one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+#: What begins a mention (but for the sign before a commit), a channel's name, a link or a picture at others.
+_BEGINNINGS = re.compile(r"(?:(?<![A-Za-z0-9])@|@(?![0-9a-f]{8}\b)|[#~])(?=\w)|<|\](?=\()|!(?=\[)")
+
+
+def _apart(text: str) -> str:
+    """``text`` on one line, in which that is taken apart by a space that has no width: each escapes in another way."""
+    return _BEGINNINGS.sub("\\g<0>\u200b", one_line(text))
