@@ -195,11 +195,11 @@ def of(kind: str, reason: str, state: State) -> Occurrence:
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        *(("Kustomization", reason) for reason in (*kustomizations._AT_SOURCE, "ArtifactFailed", "PruneFailed")),
-        *(("HelmRelease", reason) for reason in (*helmreleases._PASSES, "ValuesError", "AccessDenied")),
+        *(("Kustomization", reason) for reason in (*sorted(kustomizations._AT_SOURCE), "ArtifactFailed", "PruneFailed")),
+        *(("HelmRelease", reason) for reason in (*sorted(helmreleases._PASSES), "ValuesError", "AccessDenied")),
         # What was remediated is not ready: https://fluxcd.io/flux/components/helm/helmreleases/#conditions
         *(("HelmRelease", reason) for reason in ("RollbackSucceeded", "UninstallSucceeded", "UninstallFailed")),
-        *((kind, reason) for kind in SOURCE_KINDS for reason in ("AuthenticationFailed", "VerificationError")),
+        *((kind, reason) for kind in sorted(SOURCE_KINDS) for reason in ("AuthenticationFailed", "VerificationError")),
         ("HelmRepository", "Failed"), ("HelmRepository", "IndexationFailed"), ("HelmChart", "ChartPullError"),
         ("GitRepository", "GitOperationFailed"), ("GitRepository", "URLInvalid"), ("Bucket", "BucketOperationFailed"),
         ("OCIRepository", "OCIArtifactLayerOperationFailed"), ("OCIRepository", "ReadOperationFailed"),
