@@ -195,7 +195,8 @@ def of(kind: str, reason: str, state: State) -> Occurrence:
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        *(("Kustomization", reason) for reason in (*sorted(kustomizations._AT_SOURCE), "ArtifactFailed", "PruneFailed")),
+        *(("Kustomization", reason) for reason in (*sorted(kustomizations._AT_SOURCE), "ArtifactFailed")),
+        ("Kustomization", "PruneFailed"),
         *(("HelmRelease", reason) for reason in (*sorted(helmreleases._PASSES), "ValuesError", "AccessDenied")),
         # What was remediated is not ready: https://fluxcd.io/flux/components/helm/helmreleases/#conditions
         *(("HelmRelease", reason) for reason in ("RollbackSucceeded", "UninstallSucceeded", "UninstallFailed")),
