@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from integration import fork
 from standins.github import WRITER, GitHub
 from standins.slack import SlackWebhook
 from standins.webhook import Receiver
@@ -63,15 +64,8 @@ class Workplace(NamedTuple):
 
     def report(self, *arguments: str, stdin: str = "", **environment: str) -> Run:
         """One ``landed report``; variables in capitals are added to its environment, empty ones as well."""
-        done = subprocess.run(
-            self.command("report", *arguments),
-            env={**self.environment, **environment},
-            cwd=self.folder,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
+        done = fork.landed(
+            ["report", *arguments], {**self.environment, **environment}, self.folder, stdin=stdin, patience=PATIENCE
         )
         return Run(done.returncode, done.stdout, without_progress(done.stderr))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from integration import guide
 from integration.apiserver import crdserver, kube_apiserver
 from integration.cluster import Cluster
 from objects import DATA
@@ -51,6 +52,36 @@ SERVERS: dict[str, Callable[[], AbstractContextManager[Cluster]]] = {
 }
 
 
+class Servers:
+    """The servers that are up, and stay so: pytest ends a fixture with parameters when another one is asked for."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._up: dict[str, Cluster] = {}
+
+    def get(self, name: str) -> Cluster:
+        """The server, started where nobody has asked for it yet."""
+        if name not in self._up:
+            self._up[name] = self._start(name)
+        return self._up[name]
+
+    def _start(self, name: str) -> Cluster:
+        with ExitStack() as stack:
+            cluster = stack.enter_context(SERVERS[name]())
+            if name != "sandbox":
+                cluster.install(*definitions())
+            for namespace in NAMESPACES:
+                cluster.namespace(namespace)
+            self._stack.push(stack.pop_all().__exit__)
+        return cluster
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    with ExitStack() as stack:
+        yield Servers(stack)
+
+
 @pytest.fixture(
     scope="session",
     params=[
@@ -59,13 +90,15 @@ SERVERS: dict[str, Callable[[], AbstractContextManager[Cluster]]] = {
         "sandbox",
     ],
 )
-def server(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def server(request: pytest.FixtureRequest, servers: Servers) -> Cluster:
     """An API server with Flux's kinds, empty at first."""
-    with SERVERS[request.param]() as cluster:
-        if request.param != "sandbox":
-            cluster.install(*definitions())
-        for name in NAMESPACES:
-            cluster.namespace(name)
+    return servers.get(request.param)
+
+
+@pytest.fixture(scope="session")
+def flux_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A whole one with Flux's kinds in all their versions; ``reader`` may read what ``deploy/`` allows."""
+    with guide.flux_cluster(tmp_path_factory.mktemp("definitions")) as cluster:
         yield cluster
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 import objects as o
+from integration import fork
 from integration.command import PATIENCE, Run, without_progress
 from standins import azuredevops, bitbucket, bitbucketserver, gitea, github, github_requests, gitlab
 from standins.github_checks import GitHubChecks
@@ -103,16 +104,7 @@ class Crowd(NamedTuple):
 
     def report(self, *arguments: str, **environment: str) -> Run:
         """One run, as a process of its own."""
-        done = subprocess.run(
-            [sys.executable, "-I", "-m", "landed", *self.arguments(*arguments)],
-            env=self.environment(**environment),
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        done = fork.landed(self.arguments(*arguments), self.environment(**environment), self.folder, patience=PATIENCE)
         return self._seen(Run(done.returncode, done.stdout, without_progress(done.stderr)))
 
     def quick(self, *arguments: str, **environment: str) -> Run:

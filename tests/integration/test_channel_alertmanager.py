@@ -18,7 +18,6 @@ from msgspec import structs
 from objects import DATA
 from providers.test_alertmanager import it
 from servers.alertmanager import PASSWORD, USER, Alertmanager
-from servers.fixtures import alertmanager, alertmanager_server  # noqa: F401
 from servers.process import until
 from standins.datadog import Datadog
 from standins.grafana import Grafana
@@ -80,7 +79,7 @@ class Service:
 
 
 @pytest.fixture
-def service(alertmanager: Alertmanager) -> Iterator[Service]:  # noqa: F811
+def service(alertmanager: Alertmanager) -> Iterator[Service]:
     with Http() as http:
         yield Service(alertmanager, http)
 
@@ -261,7 +260,7 @@ class User:
 
 
 @pytest.mark.parametrize("severity", ["info", "error"])
-def test_from_a_provider_on(alertmanager: Alertmanager, tmp_path: Path, severity: str) -> None:  # noqa: F811
+def test_from_a_provider_on(alertmanager: Alertmanager, tmp_path: Path, severity: str) -> None:
     def firing() -> set[str]:
         return {alert["labels"]["alertname"] for alert in alertmanager.alerts()}
 

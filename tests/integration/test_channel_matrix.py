@@ -9,7 +9,6 @@ import pytest
 from manifest_runs import APP, Rollout
 from msgspec import structs
 from objects import MAIN_A
-from servers.fixtures import matrix, matrix_server  # noqa: F401 — fixtures
 from servers.matrix import Matrix
 from standins.matrix import Markup
 
@@ -72,13 +71,13 @@ class Run:
 
 
 @pytest.fixture
-def run(matrix: Matrix) -> Iterator[Run]:  # noqa: F811
+def run(matrix: Matrix) -> Iterator[Run]:
     one = Run(channel_of(matrix))
     with one.http:
         yield one
 
 
-def test_a_message_says_the_same_in_both_forms(matrix: Matrix, run: Run) -> None:  # noqa: F811
+def test_a_message_says_the_same_in_both_forms(matrix: Matrix, run: Run) -> None:
     handle = run.deliver(digest(State.FAILURE, "<b>timeout</b> & @room"))
 
     (said,) = matrix.messages()
@@ -91,13 +90,13 @@ def test_a_message_says_the_same_in_both_forms(matrix: Matrix, run: Run) -> None
     assert "<b>timeout</b> & @\u200broom" in said.body
 
 
-def test_what_is_no_failure_is_a_notice(matrix: Matrix, run: Run) -> None:  # noqa: F811
+def test_what_is_no_failure_is_a_notice(matrix: Matrix, run: Run) -> None:
     run.deliver(digest(State.SUCCESS))
 
     assert matrix.messages()[0].content["msgtype"] == "m.notice"
 
 
-def test_the_same_message_sent_twice_is_there_once(matrix: Matrix) -> None:  # noqa: F811
+def test_the_same_message_sent_twice_is_there_once(matrix: Matrix) -> None:
     with (first := Run(channel_of(matrix))).http, (second := Run(channel_of(matrix))).http:
         handles = {run.deliver(digest(State.FAILURE)) for run in (first, first, second)}
 
@@ -105,7 +104,7 @@ def test_the_same_message_sent_twice_is_there_once(matrix: Matrix) -> None:  # n
     assert len(matrix.messages()) == 1
 
 
-def test_other_words_about_the_same_time_are_not_taken_for_the_same(matrix: Matrix, run: Run) -> None:  # noqa: F811
+def test_other_words_about_the_same_time_are_not_taken_for_the_same(matrix: Matrix, run: Run) -> None:
     handle = run.deliver(digest(State.FAILURE, "timeout"))
     for text in ("no such image", "quota exceeded"):
         run.deliver(digest(State.FAILURE, text, handle=handle))
@@ -114,7 +113,7 @@ def test_other_words_about_the_same_time_are_not_taken_for_the_same(matrix: Matr
     assert "quota exceeded" in said.body
 
 
-def test_two_channels_of_one_room_have_a_message_each(matrix: Matrix) -> None:  # noqa: F811
+def test_two_channels_of_one_room_have_a_message_each(matrix: Matrix) -> None:
     other = structs.replace(channel_of(matrix), name="Alert apps/on-call")
     with (first := Run(channel_of(matrix))).http, (second := Run(other)).http:
         assert first.deliver(digest(State.FAILURE)) != second.deliver(digest(State.FAILURE))
@@ -122,7 +121,7 @@ def test_two_channels_of_one_room_have_a_message_each(matrix: Matrix) -> None:  
     assert len(matrix.messages()) == 2
 
 
-def test_an_edit_takes_the_messages_place(matrix: Matrix, run: Run) -> None:  # noqa: F811
+def test_an_edit_takes_the_messages_place(matrix: Matrix, run: Run) -> None:
     handle = run.deliver(digest(State.PENDING))
 
     assert run.deliver(digest(State.SUCCESS, handle=handle)) == handle
@@ -137,7 +136,7 @@ def test_an_edit_takes_the_messages_place(matrix: Matrix, run: Run) -> None:  # 
     assert fallback["m.mentions"] == {}
 
 
-def test_an_answer_stands_in_the_messages_thread(matrix: Matrix, run: Run) -> None:  # noqa: F811
+def test_an_answer_stands_in_the_messages_thread(matrix: Matrix, run: Run) -> None:
     handle = run.deliver(digest(State.PENDING))
     assert run.deliver(digest(State.FAILURE, handle=handle, reply=True)) == handle
     run.deliver(digest(State.SUCCESS, handle=handle))
@@ -149,7 +148,7 @@ def test_an_answer_stands_in_the_messages_thread(matrix: Matrix, run: Run) -> No
 
 
 @pytest.mark.parametrize("reply", [False, True])
-def test_what_was_taken_back_is_posted_anew(matrix: Matrix, run: Run, reply: bool) -> None:  # noqa: F811
+def test_what_was_taken_back_is_posted_anew(matrix: Matrix, run: Run, reply: bool) -> None:
     handle = run.deliver(digest(State.PENDING))
     matrix.redact(handle)
 
@@ -162,7 +161,7 @@ def test_what_was_taken_back_is_posted_anew(matrix: Matrix, run: Run, reply: boo
     assert "failed on prod" in second.body
 
 
-def test_an_edit_of_an_edit_and_of_nothing_is_posted_anew(matrix: Matrix, run: Run) -> None:  # noqa: F811
+def test_an_edit_of_an_edit_and_of_nothing_is_posted_anew(matrix: Matrix, run: Run) -> None:
     handle = run.deliver(digest(State.PENDING))
     run.deliver(digest(State.SUCCESS, handle=handle))
     edit = matrix.events()[-1]["event_id"]
@@ -174,7 +173,7 @@ def test_an_edit_of_an_edit_and_of_nothing_is_posted_anew(matrix: Matrix, run: R
     assert len(matrix.messages()) == 2  # the same message of two runs is one
 
 
-def test_somebody_is_called_and_only_they(matrix: Matrix, run: Run) -> None:  # noqa: F811
+def test_somebody_is_called_and_only_they(matrix: Matrix, run: Run) -> None:
     run.deliver(Digest((story(State.FAILURE, "@room @owner:matrix.test", mention="@owner:matrix.test"),)))
 
     (said,) = matrix.messages()
@@ -182,7 +181,7 @@ def test_somebody_is_called_and_only_they(matrix: Matrix, run: Run) -> None:  # 
     assert Markup(said.html).links[-1] == "https://matrix.to/#/@owner:matrix.test"
 
 
-def test_the_largest_message_is_an_event_and_so_is_its_edit(matrix: Matrix, run: Run) -> None:  # noqa: F811
+def test_the_largest_message_is_an_event_and_so_is_its_edit(matrix: Matrix, run: Run) -> None:
     text = '😀<&>"\\' * 20_000
     stories = tuple(story(State.FAILURE, text, subject=text, author=text) for _ in range(50))
     facts = tuple((text, text) for _ in range(100))
@@ -207,7 +206,7 @@ def test_too_many_messages_are_waited_for_as_long_as_the_server_asks() -> None:
     assert "M_LIMIT_EXCEEDED" in error.message
 
 
-def test_what_is_refused_says_what_to_do(matrix: Matrix) -> None:  # noqa: F811
+def test_what_is_refused_says_what_to_do(matrix: Matrix) -> None:
     def refused(**changes: Any) -> tuple[str, str]:
         with (run := Run(channel_of(matrix, **changes))).http:
             error = run.failure(digest(State.FAILURE))
@@ -227,7 +226,7 @@ def test_what_is_refused_says_what_to_do(matrix: Matrix) -> None:  # noqa: F811
     assert matrix.messages() == []
 
 
-def test_an_address_that_is_no_homeservers_says_so(matrix: Matrix) -> None:  # noqa: F811
+def test_an_address_that_is_no_homeservers_says_so(matrix: Matrix) -> None:
     channel = structs.replace(channel_of(matrix), address=Secret(f"{matrix.url}/elsewhere"))
     with (run := Run(channel)).http:
         error = run.failure(digest(State.FAILURE))
@@ -237,7 +236,7 @@ def test_an_address_that_is_no_homeservers_says_so(matrix: Matrix) -> None:  # n
 
 
 def test_everything_that_happens_is_told_from_a_manifest(
-    matrix: Matrix,  # noqa: F811
+    matrix: Matrix,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -263,7 +262,7 @@ def test_everything_that_happens_is_told_from_a_manifest(
 
 
 def test_a_name_of_a_room_is_refused_before_anything_is_sent(
-    matrix: Matrix,  # noqa: F811
+    matrix: Matrix,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

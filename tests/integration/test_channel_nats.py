@@ -11,7 +11,6 @@ import trustme
 from kube.proxies import Proxy
 from manifest_runs import Rollout
 from msgspec import structs
-from servers.fixtures import nats, nats_server  # noqa: F401 — fixtures
 from servers.nats import Nats
 
 from landed import events
@@ -58,29 +57,29 @@ def failure(at: Channel, message: str = "Applied revision") -> DeliveryError:
 
 
 class TestJetStream:
-    def test_the_stream_has_stored_it_byte_for_byte(self, nats: Nats) -> None:  # noqa: F811
+    def test_the_stream_has_stored_it_byte_for_byte(self, nats: Nats) -> None:
         assert publish(channel(nats)) == {"stream": "rollouts", "seq": 1}
         (stored,) = nats.messages(SUBJECT)
         assert stored.data == events.body(event())
 
-    def test_the_same_event_is_stored_once(self, nats: Nats) -> None:  # noqa: F811
+    def test_the_same_event_is_stored_once(self, nats: Nats) -> None:
         assert [publish(channel(nats)).get("duplicate", False) for _ in range(2)] == [False, True]
         publish(channel(nats), "another")
         assert len(nats.messages(SUBJECT)) == 2
 
-    def test_two_subjects_of_one_stream_are_two_messages(self, nats: Nats) -> None:  # noqa: F811
+    def test_two_subjects_of_one_stream_are_two_messages(self, nats: Nats) -> None:
         publish(channel(nats))
         publish(channel(nats, channel="landed.others"))
         assert len(nats.messages()) == 2
 
-    def test_what_no_stream_keeps_reaches_those_who_listen(self, nats: Nats) -> None:  # noqa: F811
+    def test_what_no_stream_keeps_reaches_those_who_listen(self, nats: Nats) -> None:
         """The fixture listens to ``plain.>``, and answers nothing."""
         assert publish(channel(nats, channel="plain.events"), limits=Limits(5.0, 15.0, 0.2)) == {}
         (heard,) = nats.wait_for(1, "plain.events")
         assert heard.data == events.body(event())
         assert set(heard.headers) == {"Nats-Msg-Id"}
 
-    def test_a_stream_that_is_full_says_so(self, nats: Nats) -> None:  # noqa: F811
+    def test_a_stream_that_is_full_says_so(self, nats: Nats) -> None:
         from nats.js.api import DiscardPolicy, StreamConfig
 
         async def limit() -> None:
@@ -93,17 +92,17 @@ class TestJetStream:
         error = failure(channel(nats), "second")
         assert "the stream did not take the event: maximum messages exceeded" in error.message
 
-    def test_a_message_that_is_larger_than_the_server_allows(self, nats: Nats) -> None:  # noqa: F811
+    def test_a_message_that_is_larger_than_the_server_allows(self, nats: Nats) -> None:
         assert "and the server takes 1048576" in failure(channel(nats), "x" * (1 << 20)).message
 
-    def test_one_that_is_as_large_as_it_allows(self, nats: Nats) -> None:  # noqa: F811
+    def test_one_that_is_as_large_as_it_allows(self, nats: Nats) -> None:
         empty = len(events.body(event(""))) + len(b"NATS/1.0\r\nNats-Msg-Id: \r\n\r\n") + 32
         publish(channel(nats), "x" * ((1 << 20) - empty))
         assert len(nats.messages(SUBJECT)) == 1
         assert f"{(1 << 20) + 1} bytes" in failure(channel(nats), "x" * ((1 << 20) - empty + 1)).message
 
 
-def test_nobody_listens(nats: Nats) -> None:  # noqa: F811
+def test_nobody_listens(nats: Nats) -> None:
     error = failure(channel(nats, channel="elsewhere"))
     assert "nobody listens on elsewhere" in error.message
     assert (error.passing, error.uncertain) == (True, False)

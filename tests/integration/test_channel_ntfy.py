@@ -13,7 +13,6 @@ from integration.conftest import sandbox
 from integration.guide import put
 from integration.test_every_channel import STEPS, _report, documents, states
 from msgspec import structs
-from servers.fixtures import ntfy, ntfy_server  # noqa: F401
 from servers.ntfy import Ntfy
 
 from landed.errors import DeliveryError
@@ -38,7 +37,7 @@ def to(server: Ntfy, **changed: Any) -> Channel:
     return structs.replace(Channel("ntfy", "ntfy", Secret(server.url), server.topic), **changed)
 
 
-def test_what_stands_in_the_topic(ntfy: Ntfy) -> None:  # noqa: F811
+def test_what_stands_in_the_topic(ntfy: Ntfy) -> None:
     for state in (State.PENDING, State.FAILURE, State.SUCCESS):
         deliver(to(ntfy), Digest((story(state),)))
 
@@ -51,7 +50,7 @@ def test_what_stands_in_the_topic(ntfy: Ntfy) -> None:  # noqa: F811
     assert all(one["click"] == one["actions"][0]["url"] for one in said)
 
 
-def test_the_same_message_again_takes_the_place_of_the_first(ntfy: Ntfy) -> None:  # noqa: F811
+def test_the_same_message_again_takes_the_place_of_the_first(ntfy: Ntfy) -> None:
     for _ in range(2):
         deliver(to(ntfy))
 
@@ -60,7 +59,7 @@ def test_the_same_message_again_takes_the_place_of_the_first(ntfy: Ntfy) -> None
 
 
 @pytest.mark.parametrize("text", ["é" * 9000, '"\\' * 9000, "😀" * 9000, "x " * 9000, "\x00\u202e<&>" * 5000])
-def test_the_longest_messages_are_no_files(ntfy: Ntfy, text: str) -> None:  # noqa: F811
+def test_the_longest_messages_are_no_files(ntfy: Ntfy, text: str) -> None:
     stories = tuple(story(State.FAILURE, text, f"cluster-{number}", 30) for number in range(20))
     deliver(to(ntfy), Digest(stories, facts=((text, text),) * 20))
 

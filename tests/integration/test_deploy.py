@@ -6,6 +6,7 @@ import copy
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,15 @@ def kubectl() -> str:
 
 def built(folder: str) -> list[Object]:
     """The objects that ``kubectl apply --kustomize`` would apply."""
+    return list(yaml.safe_load_all(_kustomized(folder)))
+
+
+@cache
+def _kustomized(folder: str) -> str:
     done = subprocess.run([kubectl(), "kustomize", str(DEPLOY / folder)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    return list(yaml.safe_load_all(done.stdout))
+    return done.stdout
 
 
 def one(objects: list[Object], kind: str) -> Object:

@@ -5,8 +5,6 @@ wait, a failure, its recovery and a success, each time once, in a way that its j
 from __future__ import annotations
 
 import copy
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import yaml
 from contract.ways import WAYS
+from integration import fork
 from integration.command import PATIENCE
 from integration.conftest import sandbox
 from integration.guide import App, put
@@ -22,6 +21,7 @@ from objects import MAIN_A, MAIN_B, MAIN_C
 from landed.registry import CHAT
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator, Mapping
 
     from contract.way import Way
@@ -108,11 +108,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
 
 
 def _report(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-I", "-m", "landed", "report", "--config", "manifests.yaml", "--cluster-name", "prod"]
+    arguments = ["report", "--config", "manifests.yaml", "--cluster-name", "prod"]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LANDED_KUBECONFIG": str(folder / "kubeconfig")}
-    return subprocess.run(
-        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    return fork.landed(arguments, environment, folder, patience=PATIENCE)
 
 
 def test_every_type_is_here() -> None:

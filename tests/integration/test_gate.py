@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import objects as o
 import pytest
 import yaml
-from integration.command import Run, Workplace, variables, workplace
+from integration.command import PATIENCE, Run, Workplace, variables, workplace
 from standins import ancestry
 from standins.server import answer
 
@@ -120,29 +120,46 @@ class Gate(NamedTuple):
     def start(self, *arguments: str, **inputs: str) -> subprocess.Popen[str]:
         for name in ("output", "summary"):
             (self.place.folder / name).write_text("")
-        return subprocess.Popen(
-            self.place.command("wait", *arguments),
-            env=self.environment(**inputs),
-            cwd=self.history.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with self._errors.open("w") as errors:
+            return subprocess.Popen(
+                self.place.command("wait", *arguments),
+                env=self.environment(**inputs),
+                cwd=self.history.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+
+    @property
+    def _errors(self) -> Path:
+        """What it says while it waits."""
+        return self.place.folder / "errors"
+
+    def ends(self, process: subprocess.Popen[str], within: float = 100) -> Run:
+        """Wait for its end."""
+        out, _ = process.communicate(timeout=within)
+        return Run(process.returncode, out, self._errors.read_text())
+
+    def _has_looked(self, process: subprocess.Popen[str]) -> None:
+        """Wait until it has said what it waits for."""
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(r"  apps/\w+  waiting  ", self._errors.read_text()):
+            assert process.poll() is None, self._errors.read_text()
+            assert time.monotonic() < deadline, self._errors.read_text()
+            time.sleep(0.02)
 
     def wait(self, *arguments: str, meanwhile: Callable[[], None] | None = None, **inputs: str) -> Run:
         process = self.start(*arguments, **inputs)
         try:
             if meanwhile is not None:
-                time.sleep(3)
-                assert process.poll() is None, process.communicate()
+                self._has_looked(process)
                 meanwhile()
-            out, err = process.communicate(timeout=100)
+            return self.ends(process)
         except BaseException:
             process.kill()
             process.communicate()
             raise
-        return Run(process.returncode, out, err)
 
     def outputs(self) -> dict[str, str]:
         found = re.findall(r"^(\w+)<<(\w+)\n(.*?)\n\2$", (self.place.folder / "output").read_text(), re.M | re.S)
@@ -370,15 +387,15 @@ def test_cancelled(gate: Gate, history: History, number: int, code: int) -> None
     process = gate.start()
     end = time.monotonic() + 30
     while not gate.place.statuses() and time.monotonic() < end:
-        time.sleep(0.1)
+        time.sleep(0.02)
 
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    done = gate.ends(process, 20)
 
-    assert process.returncode == code, (out, err)
+    assert done.code == code, done
     assert gate.verdict() == "waiting"
     assert "web" in gate.summary()
-    assert json.loads(gate.place.ledger.read_text())["destinations"]["github.com"], (out, err)
+    assert json.loads(gate.place.ledger.read_text())["destinations"]["github.com"], done
 
 
 def test_every_row_of_the_table_has_a_test(server: Cluster) -> None:

@@ -49,10 +49,9 @@ PODINFO = "flux/production/flux-system/podinfo"
 HOOKS = "hooks.slack.com"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with guide.flux_cluster(tmp_path_factory.mktemp("definitions")) as cluster:
-        yield cluster
+@pytest.fixture(scope="session")
+def server(flux_server: Cluster) -> Cluster:
+    return flux_server
 
 
 @pytest.fixture

@@ -39,10 +39,9 @@ TOKEN = {"LANDED_SECRET_BOT_TOKEN": BOT_TOKEN}
 APP = App()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with guide.flux_cluster(tmp_path_factory.mktemp("definitions")) as cluster:
-        yield cluster
+@pytest.fixture(scope="session")
+def server(flux_server: Cluster) -> Cluster:
+    return flux_server
 
 
 @pytest.fixture
@@ -80,9 +79,9 @@ def listener(provider: str, name: str = "", **spec: Any) -> Object:
 
 def apply(here: User, *documents: Object) -> None:
     """Apply manifests as people write them."""
-    for each in documents:
-        kept = {key: each["metadata"][key] for key in ("name", "namespace", "labels") if key in each["metadata"]}
-        here.apply({**each, "metadata": kept})
+    kept = ("name", "namespace", "labels")
+    heads = [{key: value for key, value in each["metadata"].items() if key in kept} for each in documents]
+    here.apply(*({**each, "metadata": head} for each, head in zip(documents, heads, strict=True)))
 
 
 def threads(here: User) -> tuple[list[str], list[str]]:
@@ -228,8 +227,8 @@ def test_what_goes_to_and_fro_is_said_once_and_its_rest_once(here: User, cluster
 
 
 def test_an_alert_for_errors_tells_failures_and_their_end(here: User, cluster: Cluster) -> None:
-    apply(here, bot(here), listener("bot", eventSeverity="error"), receiver(here))
-    apply(here, listener("events", eventSeverity="error"))
+    errors = (listener("bot", eventSeverity="error"), listener("events", eventSeverity="error"))
+    apply(here, bot(here), receiver(here), *errors)
     put(cluster, APP.fetched(), APP.live())
     here.report(**TOKEN)
     put(cluster, APP.fetched(MAIN_B), APP.live(MAIN_B))
@@ -334,8 +333,8 @@ def test_the_cluster_s_events_say_what_was_configured(here: User, cluster: Clust
 
 def test_a_preview_shows_exactly_what_is_then_sent(here: User, cluster: Cluster) -> None:
     discord = _plain(o.provider("discord", type="discord", address=here.services["discord"].address))
-    apply(here, bot(here), listener("bot", summary="Runbook 7"), receiver(here), listener("events"))
-    apply(here, discord, listener("discord", eventMetadata={"team": "web"}))
+    listeners = (listener("bot", summary="Runbook 7"), listener("discord", eventMetadata={"team": "web"}))
+    apply(here, bot(here), receiver(here), discord, *listeners, listener("events"))
     put(cluster, APP.fetched(), APP.live())
     here.report(**TOKEN)
     put(cluster, APP.fetched(MAIN_B), APP.unhealthy(MAIN_B))

@@ -18,7 +18,7 @@ import yaml
 from integration.apiserver import crdserver, kube_apiserver
 from integration.cluster import Cluster
 from integration.command import Workplace, workplace
-from integration.conftest import NAMESPACES, sandbox
+from integration.conftest import NAMESPACES, Servers, sandbox
 from integration.gateway import Gateway
 from integration.lasting import Lasting
 from integration.test_evidence import put
@@ -155,6 +155,20 @@ def fresh(kind: str) -> Iterator[Cluster]:
                 cluster.clear()  # its watches end when they have something to say
 
 
+@contextmanager
+def used(servers: Servers, kind: str) -> Iterator[Cluster]:
+    """A server that others use as well, emptied afterwards; a sandbox of the test's own."""
+    if kind == "sandbox":
+        with fresh(kind) as cluster:
+            yield cluster
+        return
+    cluster = servers.get(kind)
+    try:
+        yield cluster
+    finally:
+        cluster.clear()
+
+
 def course(run: Lasting) -> list[tuple[str, str, str]]:
     """(cluster, name, state) in the order in which it was told."""
     return [(e["cluster"], e["name"], e["to"]) for e in run.log() if e.get("kind") == "Kustomization"]
@@ -166,8 +180,10 @@ def course(run: Lasting) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     "kinds", [pytest.param(("crdserver", "kube-apiserver"), marks=pytest.mark.envtest), ("sandbox", "sandbox")]
 )
-def test_a_rollout_with_failure_recovery_and_supersession(kinds: tuple[str, str], tmp_path: Path) -> None:
-    with fresh(kinds[0]) as paris, fresh(kinds[1]) as tokyo, desk(tmp_path, paris, tokyo) as at:
+def test_a_rollout_with_failure_recovery_and_supersession(
+    kinds: tuple[str, str], servers: Servers, tmp_path: Path
+) -> None:
+    with used(servers, kinds[0]) as paris, used(servers, kinds[1]) as tokyo, desk(tmp_path, paris, tokyo) as at:
         for site in (at.paris, at.tokyo):
             site.settled(A)
         _fails_on_one_cluster(at)

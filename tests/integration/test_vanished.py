@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import yaml
 from contract.ways import WAYS
+from integration import fork
 from integration.command import PATIENCE
 from integration.guide import App, put
 from integration.test_every_channel import documents
 from objects import MAIN_B
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -35,16 +35,8 @@ class Here(NamedTuple):
     def report(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder)}
         environment["LANDED_KUBECONFIG"] = str(self.folder / "kubeconfig")
-        command = [sys.executable, "-I", "-m", "landed", "report", "--config", "manifests.yaml", *arguments]
-        done = subprocess.run(
-            command,
-            env=environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        arguments = ("report", "--config", "manifests.yaml", *arguments)
+        done = fork.landed(arguments, environment, self.folder, patience=PATIENCE)
         assert done.returncode == 0, done
         return done
 
