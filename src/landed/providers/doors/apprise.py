@@ -207,7 +207,7 @@ def _speaks_http(service: NotifyBase) -> bool:
     homes = {made.__module__ for made in type(service).__mro__ if made.__module__.startswith("apprise.plugins.")}
     homes.discard("apprise.plugins.base")
     packages = {home.rpartition(".")[0] if home.count(".") > 2 else home for home in homes}
-    names = [name for name in sys.modules if any(name == one or name.startswith(f"{one}.") for one in packages)]
+    names = [name for name in list(sys.modules) if any(name == one or name.startswith(f"{one}.") for one in packages)]
     return any(hasattr(sys.modules[name], "requests") for name in names)
 
 
