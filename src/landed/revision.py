@@ -21,6 +21,8 @@ _REVISION = re.compile(
     r"(?:(?:\A|@)(?P<algorithm>sha1|sha256|sha384|sha512|blake3):|\A|[@/:])"
     r"(?P<hash>[0-9a-fA-F]{32,128})\Z"
 )
+#: Characters at a revision's end beyond which nothing but its pointer stands.
+_END = 160
 # The patterns that a run on a healthy cluster does not need are compiled when they are first used.
 _ATTEMPT = (
     r"(Fetching manifests|Building manifests|Detecting drift|Running health checks)"
@@ -45,10 +47,7 @@ def commit(revision: str, kind: str) -> str:
     """
     if kind not in {"GitRepository", ORIGIN}:
         return ""
-    match = _REVISION.match(revision.strip())
-    if match is None:
-        return ""
-    algorithm, digits = match["algorithm"] or "", match["hash"].lower()
+    _, algorithm, digits = _parts(revision)
     if algorithm in {"", "sha1"}:
         return digits if len(digits) == 40 else ""
     return digits if (algorithm, len(digits), kind) == ("sha256", 64, "GitRepository") else ""
@@ -56,21 +55,27 @@ def commit(revision: str, kind: str) -> str:
 
 def pointer(revision: str) -> str:
     """Give the branch, tag or full ref in a revision, "" where it has none (``sha1:…``, ``HEAD/…``)."""
-    match = _REVISION.match(revision.strip())
-    if match is None or match["pointer"] == "HEAD":
-        return ""
-    return match["pointer"]
+    named, _, _ = _parts(revision)
+    return "" if named == "HEAD" else named
 
 
 def short(revision: str) -> str:
     """Shorten a revision or a bare commit for people: ``main@6dcd4ce2``, ``latest@sha256:7e887edb``."""
-    match = _REVISION.match(revision.strip())
-    if match is None:
+    named, algorithm, digits = _parts(revision)
+    if not digits:
         return revision
-    algorithm = match["algorithm"] or "sha1"
-    digits = match["hash"][:8].lower()
-    at = pointer(revision)
-    return (at and f"{at}@") + ("" if algorithm == "sha1" else f"{algorithm}:") + digits
+    at = "" if named == "HEAD" else f"{named}@" if named else ""
+    return at + ("" if algorithm in {"", "sha1"} else f"{algorithm}:") + digits[:8]
+
+
+def _parts(revision: str) -> tuple[str, str, str]:
+    """Pointer, algorithm and hash in lower case; all empty where there is no hash."""
+    text = revision.strip()
+    begin = max(0, len(text) - _END)
+    match = _REVISION.match(text[begin:])
+    if match is None:
+        return "", "", ""
+    return text[:begin] + match["pointer"], match["algorithm"] or "", match["hash"].lower()
 
 
 def attempt(message: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -68,11 +69,15 @@ def story(state: State, text: str = "Applied revision", cluster: str = "prod", o
     return Story(Outcome(cluster, FLEET, COMMIT, observations))
 
 
+@lru_cache(maxsize=8)
 def hostile(text: str, state: State) -> Digest:
     """A digest that says ``text`` wherever others may write."""
     about = ObjectRef("Kustomization", text or "apps", text or "web")
     repository = Repository("github.com", text or "acme/fleet")
-    said = Observation(about, state, repository, COMMIT, text, text, duration=text, revision=text, waits_for=about)
+    since = 1_790_000_000 + STATES.index(state)  # each is about something new
+    said = Observation(
+        about, state, repository, COMMIT, text, text, since=since, duration=text, revision=text, waits_for=about
+    )
     told = Story(
         Outcome(text or "prod", repository, COMMIT, (said,), (about,)),
         rolled_back_from=text,
@@ -137,6 +142,7 @@ class World:
         address = self.channel.address.reveal().partition("://")[2].partition("/")[2]
         parts = {part for piece in address.split("?") for part in piece.replace("&", "/").replace("=", "/").split("/")}
         known = {"automations", "powerautomate", "workflows", "services", "webhooks", "chat.postMessage", "triggers"}
+        known.add("api-version")  # what a setting is called is no secret
         long = {part for part in parts | {unquote(part) for part in parts} if len(part) > 8} - known
         return long | {secret.reveal() for secret in (self.channel.token, self.channel.password) if secret}
 
@@ -434,16 +440,24 @@ HOSTILE = [
 
 @everywhere
 @pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("state", STATES)
-def test_hostile_text_is_delivered_within_the_services_rules(world: World, state: State, text: str) -> None:
+def test_hostile_text_is_delivered_within_the_services_rules(world: World, text: str) -> None:
+    for number, state in enumerate(STATES, 1):
+        try:
+            _is_harmless(world, state, text)
+            assert len(world.standin.taken) == number
+        except Exception as error:
+            error.add_note(f"as {state}")
+            raise
+
+
+def _is_harmless(world: World, state: State, text: str) -> None:
     events = providers.CHAT[world.way.type].takes != "digests"
     world.deliver(payload(world.way, state, text, cluster=text[:300] or "prod") if events else hostile(text, state))
 
-    assert len(world.standin.taken) == 1
     if not events:
-        shown = "\n".join(strings(world.standin.taken[0]))
+        shown = "\n".join(strings(world.standin.taken[-1]))
         assert not [sign for sign in ("\x00", "\x1b", "\u202e", "\u2066", "\u2067", "\x07") if sign in shown]
-        read = "\n".join(strings(world.standin.taken[0], world.way.plain)).lower()
+        read = "\n".join(strings(world.standin.taken[-1], world.way.plain)).lower()
         assert not [call for call in world.way.calls if call in read]
         assert not [mark for mark in shown if "\ud800" <= mark <= "\udfff"]
 

@@ -1,6 +1,7 @@
 """What is given may be wrong in every way there is: the command says so in a few words, and loses nothing.
 
-Every row goes through the command as a process: what a user sees is what is tested.
+Every row goes through the command as a process: what a user sees is what is tested. Only what happens before and after
+the run that a test is about happens in this process, and what would take long.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import trustme
 import yaml
+from faults import inside
 from integration.command import Run, Workplace, variables
 from standins.server import Answer, StandIn, answer, hang, reset, rubbish
 
-from landed.cli import enter
+from landed.http import Http
 from landed.kube import execplugin
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def _judge(done: Run, code: int, *said: str) -> None:
 @pytest.fixture
 def settled(place: Workplace) -> Workplace:
     """After a run in which all was well."""
-    done = place.report()
+    done = inside.report(place)
     assert (done.code, done.err) == (0, "")
     place.forget()
     return place
@@ -136,22 +138,14 @@ def test_a_kubeconfig_that_cannot_be_used_is_explained(settled: Workplace, clust
 
 
 @pytest.mark.slow
-def test_a_plugin_that_hangs_is_given_up(
-    place: Workplace, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_plugin_that_hangs_is_given_up(place: Workplace, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process, for a minute is long."""
     config = yaml.safe_load(cluster.kubeconfig())
     _plugin("exec sleep 600")(config, place.folder)
     place.configure(yaml.safe_dump(config))
     monkeypatch.setattr(execplugin, "TIMEOUT", 0.5)
-    monkeypatch.chdir(place.folder)
-    for name, value in place.environment.items():
-        monkeypatch.setenv(name, value)
 
-    code = enter(["report"])
-
-    said = capsys.readouterr()
-    _judge(Run(code, said.out, said.err), 5, "did not end within")
+    _judge(inside.report(place), 5, "did not end within")
 
 
 def test_a_kubeconfig_that_is_not_there_is_explained(settled: Workplace) -> None:
@@ -406,7 +400,7 @@ def test_a_token_that_is_not_good_enough_is_named_and_people_are_told(place: Wor
     assert token.split("\n")[0] not in done.out + done.err
     assert len(place.slack.taken) == 1
     assert place.statuses() == {}
-    again = place.report()
+    again = inside.report(place)
     assert again.code == 0
     assert place.statuses()
     assert len(place.slack.taken) == 1
@@ -436,17 +430,20 @@ def test_a_webhook_that_does_not_take_the_message_is_named_and_told_next_time(pl
         assert secret not in done.out + done.err
     assert place.statuses(), "the Git host is told all the same"
     place.forget()
-    again = place.report()
+    again = inside.report(place)
     assert again.code == 0
     assert len(place.slack.taken) == 1
     assert not place.github.writes
 
 
-@pytest.mark.slow
-def test_a_webhook_that_hangs_is_given_up(place: Workplace) -> None:
+def test_a_webhook_that_hangs_is_given_up(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process, for a quarter of a minute is long."""
+    patience = Http.__init__.__kwdefaults__ or {}
+    assert patience["timeout"] == (3.05, 15.0)
+    monkeypatch.setattr(Http.__init__, "__kwdefaults__", patience | {"timeout": (3.05, 1.0)})
     place.slack.faults.append(hang())
 
-    done = place.report()
+    done = inside.report(place)
 
     _judge(done, 6, "slack", "no answer in time")
     assert place.statuses()

@@ -20,6 +20,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from faults import inside
 from faults.world import STATUSES
 from integration.command import without_progress, workplace
 from standins.server import hang, hang_after, lost, reset, rubbish
@@ -41,7 +42,7 @@ READS, WRITES = len(STATUSES), sum(map(len, STATUSES.values()))
 
 def _complete(place: Workplace, *, messages: int = 1) -> None:
     """Run again, unharmed, and see that everything is as if nothing had happened."""
-    done = place.report()
+    done = inside.report(place)
     assert done.code == 0, done.err
     assert place.statuses() == STATUSES
     stored = [
@@ -54,7 +55,7 @@ def _complete(place: Workplace, *, messages: int = 1) -> None:
         assert 1 <= len(taken) <= messages
         assert len({str(message) for message in taken}) == 1
     place.forget()
-    again = place.report()
+    again = inside.report(place)
     assert again.code == 0
     assert place.silent()
 
@@ -229,7 +230,7 @@ def test_an_answer_of_the_git_host_that_does_not_come_is_cleared_up_by_the_next_
 ) -> None:
     place.github.faults.extend([None] * READS + [fault])
 
-    place.report()
+    inside.report(place)
 
     _complete(place)
 
@@ -247,7 +248,7 @@ def test_a_message_whose_answer_does_not_come_is_repeated_once_at_most(
 ) -> None:
     place.slack.faults.append(fault)
 
-    first = place.report()
+    first = inside.report(place)
 
     assert first.code == 6
     assert "may or may not" in first.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from faults import inside
 from faults.world import STATUSES
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ def test_two_runs_at_once_tell_everything_once(place: Workplace) -> None:
 
 def test_two_runs_with_ledgers_of_their_own_do_not_write_a_status_twice(place: Workplace) -> None:
     """A cache that was not restored: what the Git host holds counts as told."""
-    place.report()
+    inside.report(place)
     place.forget()
 
-    done = place.report(LANDED_LEDGER=str(place.folder / "another.json"))
+    done = inside.report(place, LANDED_LEDGER=str(place.folder / "another.json"))
 
     assert done.code == 0
     assert place.written() == []
