@@ -17,13 +17,16 @@ from objects import MAIN_A, MAIN_B
 from standins.slack import SlackWebhook
 
 from landed import providers
-from landed.cli import enter
+from landed.cli import enter, report
+from landed.cli.compose import EXAMINED
 from landed.cli.options import Options
 from landed.cli.people import wishes
 from landed.cli.sample import situation
+from landed.config.channels import option_of
 from landed.http import Http
 from landed.model import Channel, Digest, Secret, Update
 from landed.providers.outlet import ChannelOutlet
+from landed.registry import CHAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,8 +152,19 @@ def test_an_address_that_an_option_cannot_mean(
 
     assert enter(["doctor", "--from-file", "cluster.json", option, address]) == 6
     assert what in capsys.readouterr().out
-    assert enter(["report", "--from-file", "cluster.json", option, address]) == 6
-    assert what in capsys.readouterr().err
+    for command in ("report", "preview"):
+        assert enter([command, "--from-file", "cluster.json", option, address]) == 2
+        assert f"{option}: " in (said := capsys.readouterr().err)
+        assert what in said
+    assert not (place.folder / "ledger.json").exists()
+
+
+def test_what_options_may_say_wrong_is_looked_at() -> None:
+    flags = {flag for parameter in report.command.params for flag in parameter.opts}
+    given = {type_ for type_ in CHAT if option_of(type_) in flags}
+    looks = {type_ for type_ in given if hasattr(providers.chat_module(type_), "complaints")}
+    assert looks == EXAMINED
+    assert {"slack", "generic"} <= given
 
 
 def test_an_extra_that_is_not_here_is_named(

@@ -69,6 +69,10 @@ def story(state: State, text: str = "Applied revision", cluster: str = "prod", o
     return Story(Outcome(cluster, FLEET, COMMIT, observations))
 
 
+#: Of an author, and never shown.
+ADDRESS = "hidden@authors.example"
+
+
 @lru_cache(maxsize=8)
 def hostile(text: str, state: State) -> Digest:
     """A digest that says ``text`` wherever others may write."""
@@ -84,6 +88,7 @@ def hostile(text: str, state: State) -> Digest:
         flapping=(about,),
         subject=text,
         author=text,
+        known_as=(ADDRESS,),
     )
     silent = Story(Outcome(text, Repository("", ""), "", (structs.replace(said, state=State.STALE, commit=""),)))
     left = structs.replace(told, superseded_by=text or "main")
@@ -456,6 +461,7 @@ def _is_harmless(world: World, state: State, text: str) -> None:
 
     if not events:
         shown = "\n".join(strings(world.standin.taken[-1]))
+        assert ADDRESS not in shown
         assert not [sign for sign in ("\x00", "\x1b", "\u202e", "\u2066", "\u2067", "\x07") if sign in shown]
         read = "\n".join(strings(world.standin.taken[-1], world.way.plain)).lower()
         assert not [call for call in world.way.calls if call in read]

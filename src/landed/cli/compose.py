@@ -15,7 +15,7 @@ from landed.cli.contexts import may_be_several
 from landed.cli.githosts import hosts, remarks, tokens, told
 from landed.cli.options import STATUS_CONTEXT, Options
 from landed.cli.present import shows_rollouts
-from landed.config.channels import channels
+from landed.config.channels import channels, option_of
 from landed.config.credentials import hidden, hidden_key, hidden_of_hosts
 from landed.config.surroundings import run_url
 from landed.delivery import Parts
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from landed.waker import Waker
 
 
+#: Types of channels of which an option may say more that is wrong than what is no address.
+EXAMINED = frozenset({"apprise", "mattermost", "ntfy"})
+
+
 def secrets(o: Options) -> tuple[Secret, ...]:
     """Everything that must never be printed."""
     own = Secret(os.environ.get("CI_JOB_TOKEN", ""))
@@ -55,6 +59,21 @@ def _webhooks(o: Options) -> Mapping[str, Secret]:
 def webhooks(o: Options) -> tuple[Channel, ...]:
     """The channels that are given by an option. Raises ConfigurationError."""
     return channels(_webhooks(o))
+
+
+def examine(o: Options) -> None:
+    """Look at what options say of channels, before anybody is told anything. Raises ConfigurationError."""
+    for channel in webhooks(o):
+        if channel.type in EXAMINED:
+            from landed import providers  # imported late: most addresses are looked at without their channel's file
+
+            extra = providers.lacking(channel.type)
+            if extra:
+                what = f"{option_of(channel.type)} takes a package that is not here."
+                raise ConfigurationError(what, providers.how_to_install(extra))
+            look = getattr(providers.chat_module(channel.type), "complaints", None)
+            for complaint in look(channel) if look is not None else ():
+                raise ConfigurationError(f"{option_of(channel.type)}: {complaint.what}.", complaint.instead)
 
 
 def outlets(o: Options, served: Sequence[GitHost] | None = None, what: Described | None = None) -> Mapping[str, Outlet]:
@@ -152,6 +171,7 @@ def line(o: Options, console: Console, *, waker: Waker | None = None) -> Iterato
             console.note(text)
         for text in what.notes if what else ():
             console.detail(text)
+        examine(o)
         find = Repositories((*served, *(what.hosts if what else ())))
         told = outlets(o, served, what)
         yield Line(

@@ -138,13 +138,9 @@ def _complaints(target: Target) -> Iterator[Problem]:
 
     extra = providers.lacking(channel.type)
     if extra:
-        yield problem("spec.type", f"{channel.type} takes a package that is not here", _install(extra))
+        yield problem("spec.type", f"{channel.type} takes a package that is not here", providers.how_to_install(extra))
     look = getattr(providers.chat_module(channel.type), "complaints", None) if not extra else None
     yield from (problem(*complaint) for complaint in (look(channel) if look is not None else ()))
-
-
-def _install(extra: str) -> str:
-    return f"Install it: pip install 'landed[{extra}]'. The image has it."
 
 
 def _ambiguous(source: SecretSource, clusters: Sequence[str]) -> Iterator[Problem]:

@@ -70,7 +70,7 @@ def wishes(o: Options, outlets: Mapping[str, Outlet], *, all_known: bool = True)
 
 
 def _wrong_id(file: str, outlet: ChannelOutlet, story: Story) -> str:
-    author = quoted(story.author or story.known_as[0])
+    author = quoted(story.author) if story.author else "an author without a name"
     return (
         f"{file}: {quoted(story.mention)} for {author} calls nobody on {outlet.destination.name}."
         f" docs/channels.md has the form of an id for {CHAT[outlet.type].called}."

@@ -15,9 +15,13 @@ def channels(webhooks: Mapping[str, Secret]) -> tuple[Channel, ...]:
     return tuple(Channel(type_, type_, _checked(type_, url)) for type_, url in sorted(webhooks.items()) if url)
 
 
+def option_of(type_: str) -> str:
+    """The option that gives a channel of this type its address."""
+    return f"--{type_}-{'webhook' if CHAT[type_].schemes == WEB else 'url'}"
+
+
 def _checked(type_: str, url: Secret) -> Secret:
-    text = url.reveal()
-    option = f"--{type_}-{'webhook' if CHAT[type_].schemes == WEB else 'url'}"
+    text, option = url.reveal(), option_of(type_)
     if any(c.isspace() or not c.isprintable() for c in text):
         raise ConfigurationError(f"{option}: it holds blanks or control characters.", "Take them out.")
     if CHAT[type_].schemes == WEB and web_address(text) is None:

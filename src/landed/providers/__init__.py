@@ -36,6 +36,11 @@ def lacking(type_: str) -> str:
     return kind.extra if kind.extra and not installed(kind.extra) else ""
 
 
+def how_to_install(extra: str) -> str:
+    """What to do where an extra is lacking."""
+    return f"Install it: pip install 'landed[{extra}]'. The image has it."
+
+
 def installed(extra: str) -> bool:
     """Whether what ``extra`` of this package brings is there."""
     from importlib.util import find_spec  # imported late: a run without news asks nothing of the kind
@@ -56,6 +61,7 @@ __all__ = [
     "chat_module",
     "door_module",
     "git_module",
+    "how_to_install",
     "installed",
     "lacking",
 ]

@@ -275,8 +275,6 @@ class ChannelOutlet:
     def _out(self) -> Door:
         """The way out, opened at the first call."""
         if self._door is None:
-            for complaint in self.complaints():  # manifests were looked at before; a webhook of an option was not
-                raise DeliveryError(f"{self._channel.name}: {complaint.what}.", complaint.instead)
             name = providers.CHAT[self._channel.type].door
             self._door = providers.door_module(name).door(self._channel, self._http) if name else self._http()
         return self._door
