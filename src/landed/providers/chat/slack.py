@@ -12,11 +12,12 @@ import json
 import re
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import msgspec
 from msgspec import Struct, structs
 
+from landed.attachments import attached, takes_attachments
 from landed.decoding import decode
 from landed.errors import DeliveryError
 from landed.http import Request, Response, json_request, not_taken
@@ -55,17 +56,6 @@ _SIZES = (
 _MEMBER = "[UW][A-Z0-9]{2,20}"
 #: A message: its channel's id and its time.
 _HANDLE = re.compile(r"([A-Za-z0-9_#-]{1,80}):([0-9]{1,16}\.[0-9]{1,9})")
-
-#: Whose webhooks take Slack's messages, but know nothing of blocks, by the form of their path: Mattermost's,
-#: Rocket.Chat's, Discord's. https://developers.mattermost.com/integrate/webhooks/incoming/#slack-compatibility ,
-#: https://docs.rocket.chat/docs/integrations ,
-#: https://docs.discord.com/developers/resources/webhook#execute-slackcompatible-webhook
-_COMPATIBLE = re.compile(
-    r"/hooks/(?:[a-z0-9]{26}|[^/]{8,}/[^/]{16,})/?\Z|/api/(?:v[0-9]+/)?webhooks/[0-9]+/[^/]+/slack/?\Z"
-)
-#: There all of a message shares what the strictest of them has room for, 6000 characters.
-_PLAIN_PASSAGES, _PLAIN_FACTS, _PLAIN_LINK = 6, 6, 200
-_PLAIN_LINE, _PLAIN_FACT, _PLAIN_BUDGET = 120, 60, 4500
 
 _REMOVED = "The webhook was removed or its app uninstalled: make a new one and replace the address."
 #: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
@@ -149,8 +139,8 @@ def requests(channel: Channel, payload: Said) -> Sequence[Request]:
     if channel.token:
         return (_as_bot(channel, digest, service),)
     where = {"channel": channel.channel} if channel.channel else {}
-    elsewhere = _is_compatible(channel.address)
-    body = {**where, **_named(channel), **(compatible(digest) if elsewhere else _new(digest))}
+    elsewhere = takes_attachments(channel.address)
+    body = {**where, **_named(channel), **(attached(digest) if elsewhere else _new(digest))}
     hints = {} if elsewhere else _WEBHOOK_HINTS  # others have other words
     return (json_request(channel.address, body, service=service, hints=hints),)
 
@@ -229,48 +219,6 @@ def _known(handle: str, channel: str, service: str) -> tuple[str, str]:
     if found is None or (re.fullmatch("[CG][A-Z0-9]{8,20}", channel) and channel != found[1]):
         raise DeliveryError(f"{service}: the message to edit is not one of this channel.", gone=True)
     return found[1], found[2]
-
-
-def compatible(digest: Digest) -> dict[str, Any]:
-    """The message for who takes Slack's messages and knows no blocks: a headline, and an attachment of the older kind
-    for each passage. Nobody is called, for people have other names there.
-    """
-    told = said(digest, _PLAIN_PASSAGES)
-    attachments = [_older(passage, told) for passage in told.passages]
-    shown, more = facts(told, _PLAIN_FACTS)
-    fields = [_field(name, value) for name, value in shown] + ([_field("…", f"and {more} more")] if more else [])
-    notes = within([note for note in (told.more, *told.notes) if note], 2 * _PLAIN_LINE, _apart)
-    if fields or notes:
-        below = "\n".join(notes)
-        attachments.append({"fallback": below or "…", "text": below, **({"fields": fields} if fields else {})})
-    first = told.passages[0]
-    headline = f"{first.mark} {first.title}" if told.alone else told.headline
-    return {"text": fitted(headline, _PLAIN_LINE, _apart), "attachments": attachments}
-
-
-def _older(passage: Passage, told: Message) -> dict[str, Any]:
-    # What a title, the cluster, the commit and its link take is not left for details.
-    budget = _PLAIN_BUDGET // len(told.passages) - 3 * _PLAIN_LINE - _PLAIN_LINK
-    title = f"{passage.mark} {fitted(passage.title, _PLAIN_LINE, _apart)}"
-    cluster, name = (fitted(part, _PLAIN_LINE, _apart) for part in (passage.cluster, passage.place))
-    if address := linkable(passage.link, _PLAIN_LINK):
-        # What ends a link or its name cannot be escaped.
-        name = f"<{address}|{re.sub('[]|<>[]', ' ', name)}>"
-    lines = [] if told.alone else [title]
-    lines += [*within(passage.lines, budget, _apart), f"{cluster} · {name}" if name else cluster]
-    return {"fallback": title, "color": passage.colour, "text": "\n".join(lines)}
-
-
-def _field(name: str, value: str) -> dict[str, Any]:
-    title, text = (fitted(part, _PLAIN_FACT, _apart) or "–" for part in (name, value))
-    return {"title": title, "value": text, "short": len(text) <= 40}
-
-
-def _is_compatible(address: Secret) -> bool:
-    try:
-        return _COMPATIBLE.search(urlsplit(address.reveal().strip()).path) is not None
-    except ValueError:
-        return False
 
 
 def _new(digest: Digest) -> dict[str, Any]:
@@ -353,12 +301,3 @@ def _escape(text: str) -> str:
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
     return uncalled(one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-
-
-#: What begins a mention (but for the sign before a commit), a channel's name, a link or a picture at others.
-_BEGINNINGS = re.compile(r"(?:(?<![A-Za-z0-9])@|@(?![0-9a-f]{8}\b)|[#~])(?=\w)|<|\](?=\()|!(?=\[)")
-
-
-def _apart(text: str) -> str:
-    """``text`` on one line, in which that is taken apart by a space that has no width: each escapes in another way."""
-    return _BEGINNINGS.sub("\\g<0>\u200b", one_line(text))
