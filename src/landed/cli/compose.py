@@ -71,8 +71,7 @@ def examine(o: Options) -> None:
             if extra:
                 what = f"{option_of(channel.type)} takes a package that is not here."
                 raise ConfigurationError(what, providers.how_to_install(extra))
-            look = getattr(providers.chat_module(channel.type), "complaints", None)
-            for complaint in look(channel) if look is not None else ():
+            for complaint in providers.complaints(channel):
                 raise ConfigurationError(f"{option_of(channel.type)}: {complaint.what}.", complaint.instead)
 
 

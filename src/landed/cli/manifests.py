@@ -139,8 +139,7 @@ def _complaints(target: Target) -> Iterator[Problem]:
     extra = providers.lacking(channel.type)
     if extra:
         yield problem("spec.type", f"{channel.type} takes a package that is not here", providers.how_to_install(extra))
-    look = getattr(providers.chat_module(channel.type), "complaints", None) if not extra else None
-    yield from (problem(*complaint) for complaint in (look(channel) if look is not None else ()))
+    yield from (problem(*complaint) for complaint in (providers.complaints(channel) if not extra else ()))
 
 
 def _ambiguous(source: SecretSource, clusters: Sequence[str]) -> Iterator[Problem]:

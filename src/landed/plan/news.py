@@ -105,6 +105,13 @@ def line_of(cluster: str, about: ObjectRef) -> str:
     return f"{cluster} {about.kind}/{about.namespace}/{about.name}"
 
 
+def object_of(line: str) -> tuple[str, ObjectRef | None]:
+    """The cluster and the object that ``line_of`` was given; none where a line has another form."""
+    cluster, _, name = line.rpartition(" ")
+    parts = name.split("/")
+    return cluster, ObjectRef(*parts) if len(parts) == 3 else None
+
+
 def observe(looks: Iterable[Look], told: Told, now: int = 0) -> bool:
     """Remember the result of every object that shows one, and when it turned. True if anything is new."""
     new = False

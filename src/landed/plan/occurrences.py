@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import structs
@@ -30,7 +30,7 @@ from landed.model import (
 from landed.plan.channels import is_new_of, print_in, still
 from landed.plan.news import News, View, line_of
 from landed.plan.stories import Telling, is_mute, is_new, telling
-from landed.plan.troubles import CONTROLLER, OVER, tellable
+from landed.plan.troubles import CONTROLLER, OVER, over, tellable
 from landed.story import title
 from landed.told import Entry, Told
 
@@ -43,15 +43,15 @@ _OURS = "landed"
 
 def occurrences(views: Sequence[View], told: Told, to: Destination, now: int) -> Iterator[News]:
     """Everything that began or ended, objects before the commits that they are a part of."""
-    unsure = {intent.line for intent in told.begun if intent.destination == to.name}
+    unsure = unsure_of(told, to)
     for view in views:
         by_line: dict[str, list[_Said]] = defaultdict(list)
         for _, outcome in tellable((view,), told, to):
             for observation in _told_of(outcome):
                 by_line[line_of(outcome.cluster, observation.about)].append(_Said(outcome, observation))
-        for line, over in _over(view, now) if unsure else ():
+        for line, well in _well(view, now) if unsure else ():
             if line in unsure and line not in by_line:
-                by_line[line].append(over)
+                by_line[line].append(well)
         for line, said in by_line.items():
             yield from _Line(view, line, told, to, now, unsure=line in unsure).news(sorted(said, key=_order))
     if to.whole:
@@ -65,14 +65,14 @@ class _Said(NamedTuple):
     observation: Observation
 
 
-def _over(view: View, now: int) -> Iterator[tuple[str, _Said]]:
+def _well(view: View, now: int) -> Iterator[tuple[str, _Said]]:
     """What works of which no commit is known: a run that was broken off may have told that it does not."""
     look = view.look
     well = [*look.healthy, *(o.about for o in look.silent if o.state is State.SUCCESS)]
     if not any(o.state is State.STALE for o in look.silent):
         well.append(CONTROLLER)
     for about in well:
-        observation = Observation(about, State.SUCCESS, reason=OVER, message="Works again", since=now)
+        observation = over(about, now)
         outcome = Outcome(look.cluster, Repository("", ""), "", (observation,))
         yield line_of(look.cluster, about), _Said(outcome, observation)
 
@@ -180,7 +180,7 @@ class _Line:
             _url(outcome),
             seconds(observation.duration),
             observation.changes,
-            next((entry.handle for entry in self._opened if entry.handle), ""),
+            handle_of(self._opened),
             self._now,
         )
 
@@ -193,6 +193,16 @@ def open_on(line: str, told: Told, to: Destination) -> Sequence[Entry]:
             break
         row.append(entry)
     return row
+
+
+def handle_of(opened: Sequence[Entry]) -> str:
+    """What the service calls what is open; "" where it has no names."""
+    return next((entry.handle for entry in opened if entry.handle), "")
+
+
+def unsure_of(told: Told, to: Destination) -> Collection[str]:
+    """The lines of which something was sent, and nobody knows whether it arrived."""
+    return {intent.line for intent in told.begun if intent.destination == to.name}
 
 
 def _event(outcome: Outcome, observation: Observation, now: int) -> Event:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import structs
 
 from landed.model import RESULTS, Destination, Look, ObjectRef, Observation, Outcome, Repository, State
-from landed.plan.news import View
+from landed.plan.news import View, object_of
 from landed.told import Entry, Told
 
 _NOWHERE = Repository("", "")
@@ -56,7 +56,12 @@ def _over(look: Look, told: Told, to: Destination, now: int) -> Iterator[Observa
     for ref, entry in sorted(open_.items(), key=lambda item: item[0]):
         silence_lasts = entry.state == State.STALE and looked.get(ref, 0) <= entry.when
         if ref in well and ref not in ill and not silence_lasts:
-            yield Observation(ref, State.SUCCESS, reason=OVER, message="Works again", since=now)
+            yield over(ref, now)
+
+
+def over(about: ObjectRef, now: int) -> Observation:
+    """That a trouble of which no commit is known has ended."""
+    return Observation(about, State.SUCCESS, reason=OVER, message="Works again", since=now)
 
 
 def _looked(present: Iterable[Observation]) -> dict[ObjectRef, int]:
@@ -77,10 +82,9 @@ def _open(cluster: str, told: Told, to: Destination) -> dict[ObjectRef, Entry]:
         last = entries[-1]
         if last.commit or last.state not in (State.FAILURE, State.STALE):
             continue
-        where, _, about = line.rpartition(" ")
-        parts = about.split("/")
-        if where == cluster and len(parts) == 3:
-            found[ObjectRef(*parts)] = last
+        where, about = object_of(line)
+        if where == cluster and about is not None:
+            found[about] = last
     return found
 
 

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, cast
 from landed.registry import CHAT, EXTRAS, GIT, ChatType, GitType
 
 if TYPE_CHECKING:
-    from landed.providers.interface import ChatProviderModule, DoorModule, GitProviderModule
+    from collections.abc import Sequence
+
+    from landed.model import Channel
+    from landed.providers.interface import ChatProviderModule, Complaint, DoorModule, GitProviderModule
 
 
 # Not ``git`` and ``chat``: importing a package of that name would put it in the function's place.
@@ -23,6 +26,12 @@ def git_module(type_: str) -> GitProviderModule:
 def chat_module(type_: str) -> ChatProviderModule:
     """The module of a channel's type. Raises KeyError for a type that is not in ``CHAT``."""
     return cast("ChatProviderModule", import_module(f"landed.providers.chat.{CHAT[type_].module}"))
+
+
+def complaints(channel: Channel) -> Sequence[Complaint]:
+    """Everything that the file of a channel's type has against its settings."""
+    look = getattr(chat_module(channel.type), "complaints", None)
+    return tuple(look(channel)) if look is not None else ()
 
 
 def door_module(name: str) -> DoorModule:
@@ -59,6 +68,7 @@ __all__ = [
     "ChatType",
     "GitType",
     "chat_module",
+    "complaints",
     "door_module",
     "git_module",
     "how_to_install",

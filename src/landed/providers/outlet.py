@@ -245,8 +245,7 @@ class ChannelOutlet:
 
     def complaints(self) -> Sequence[Complaint]:
         """Everything that its own file has against its settings."""
-        look = getattr(providers.chat_module(self.type), "complaints", None)
-        return look(self._channel) if look is not None else ()
+        return providers.complaints(self._channel)
 
     def requests(self, payload: Payload) -> Sequence[Request]:
         """What would be sent, in order. Raises DeliveryError where the channel's settings cannot be used."""
